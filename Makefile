@@ -1,0 +1,35 @@
+# make run: the embedded sandbox and one scenario; make test: everything that must hold.
+SCENARIO ?= redis-master-failure
+PACE ?= quick
+ARGS ?=
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test lint clean
+.DELETE_ON_ERROR:
+
+$(VENV)/.run-ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "alertstorm needs Python 3.11 or newer, this is %s; say: make run PYTHON=python3.12" % sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.test-ready: $(VENV)/.run-ready
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	@touch $@
+
+run: $(VENV)/.run-ready
+	@$(BIN)/locust --headless --loglevel WARNING --chaos-scenario $(SCENARIO) --chaos-pace $(PACE) $(ARGS)
+
+lint: $(VENV)/.test-ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy shapes reports chaos_hooks sandbox locustfile.py
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/pytest
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,94 @@
+"""What a run is, written down before it begins: names, versions, plan and how to repeat it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import secrets
+import shlex
+from dataclasses import asdict, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from chaos_hooks.options import Options
+from reports.history import Asked, PhaseSpan, Run
+from shapes.alerts import Naming
+from shapes.scenario import Scenario
+from shapes.target import Endpoints, Target
+
+_PACKAGES = ("locust", "gevent", "kubernetes", "requests")
+
+
+def token() -> str:
+    """Return eight hex digits that no other run has."""
+    return secrets.token_hex(4)
+
+
+def run_id(scenario: Scenario, naming: Naming) -> str:
+    """Return a run's name: scenario, time and token; it is its folder's, too."""
+    return f"{scenario.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{naming.token}"
+
+
+def describe(
+    name: str, scenario: Scenario, target: Target, options: Options, naming: Naming, facts: dict[str, str]
+) -> Run:
+    """Return the run's description as the judge will read it."""
+    begins_s, spans = 0.0, []
+    for phase in scenario.phases:
+        spans.append(PhaseSpan(phase.name, begins_s, begins_s + phase.for_s))
+        begins_s += phase.for_s
+    versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    return Run(
+        run_id=name,
+        token=naming.token,
+        scenario=scenario.name,
+        title=scenario.title,
+        pace=scenario.pace,
+        target=options.target_url or target.title,
+        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        seed=scenario.seed,
+        planned=scenario.alerts,
+        faults_planned=len(scenario.faults),
+        faults_disabled=options.no_faults,
+        phases=tuple(spans),
+        promises=tuple(Asked(p.criterion, dict(p.options)) for p in scenario.promises),
+        command=command(options, scenario),
+        versions={"alertstorm": _own_version(), "python": platform.python_version(), **versions},
+        target_facts=facts,
+    )
+
+
+def command(options: Options, scenario: Scenario) -> str:
+    """Return the line that repeats a run, however it was started: options may stand in the environment, a
+    config file or the web form."""
+    given = {**asdict(options), "scenario": scenario.name, "pace": scenario.pace, "seed": scenario.seed}
+    words = ["locust", "--headless"]
+    for name, value in given.items():
+        flag = f"--chaos-{name.replace('_', '-')}"
+        if value is True:
+            words.append(flag)
+        elif value not in ("", 0, False) and name != "runs_dir":
+            words += [flag, str(value)]
+    return shlex.join(words)
+
+
+def merge(announced: Endpoints, written: Endpoints) -> Endpoints:
+    """Return the endpoints a started target announced, with those the target file insists on."""
+    insisted = {f.name: getattr(written, f.name) for f in fields(written) if getattr(written, f.name)}
+    return replace(announced, **insisted)
+
+
+def point_latest(folder: Path) -> None:
+    """Let the link `latest` beside the run's folder name it."""
+    beside = folder.parent / f".latest-{os.getpid()}"
+    beside.unlink(missing_ok=True)
+    beside.symlink_to(folder.name)
+    beside.replace(folder.parent / "latest")
+
+
+def _own_version() -> str:
+    try:
+        return importlib.metadata.version("alertstorm")
+    except importlib.metadata.PackageNotFoundError:
+        return "from a checkout that is not installed"

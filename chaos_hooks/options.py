@@ -1,0 +1,114 @@
+"""The command line options of this tool, all prefixed --chaos-, as Locust shows and forwards them."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from shapes import scenario, target
+
+HOME = Path(__file__).resolve().parent.parent
+SCENARIOS = HOME / "scenarios"
+TARGETS = SCENARIOS / "targets"
+RUNS = HOME / "reports" / "runs"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user asked for; empty text means: not given."""
+
+    scenario: str
+    pace: str
+    target: str
+    target_url: str
+    allow_target: str
+    gateway_command: str
+    gateway_port: int
+    start_args: str
+    no_faults: bool
+    runs_dir: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    name: str
+    default: Any
+    help: str
+    choices: tuple[str, ...] = ()
+    # What may be changed in the web form. The others name programs, files and hosts: whoever reaches the
+    # UI's port, a foreign page in the user's browser too, must not choose those.
+    in_web_form: bool = False
+
+
+def _options() -> tuple[_Option, ...]:
+    return (
+        _Option(
+            "scenario", "", "scenario to run: a file's name in scenarios/", tuple(scenario.names(SCENARIOS))
+        ),
+        _Option("pace", "quick", "timings and rates of the scenario", scenario.PACES),
+        _Option("target", "", "target file's name in scenarios/targets/ (default: the scenario's)"),
+        _Option("target-url", "", "the Gateway's base URL, in place of the target file's"),
+        _Option("allow-target", "", "a host that is not loopback and may be loaded and broken, by its name"),
+        _Option("gateway-command", "", "program the sandbox runs in the reference Gateway's place"),
+        _Option("gateway-port", 0, "port the sandbox's Gateway listens on (default: a free one)"),
+        _Option("start-args", "", "further arguments for the target's start command, as a shell reads them"),
+        _Option("no-faults", False, "send the load, inject nothing; the run cannot pass"),
+        _Option("runs-dir", "", "folder that gets a folder for each run (default: reports/runs)"),
+        _Option("seed", -1, "seed of the repeats in place of the scenario's (default: the scenario's)"),
+    )
+
+
+def add_to(parser: argparse.ArgumentParser) -> None:
+    """Add the options; Locust calls this at the start and again for every page of its web UI."""
+    for option in _options():
+        _add(parser, option)
+
+
+def _add(parser: Any, option: _Option) -> None:
+    flag = f"--chaos-{option.name}"
+    env_var = flag.strip("-").replace("-", "_").upper()
+    common = {"env_var": env_var, "help": option.help}
+    if isinstance(option.default, bool):
+        parser.add_argument(flag, action="store_true", default=False, **common)
+    elif option.choices:
+        # No argparse choices for the scenario: an unknown one deserves our own, longer sentence, and the web
+        # form does not enforce them. They are shown as a select all the same.
+        action = parser.add_argument(flag, default=option.default or None, metavar="NAME", **common)
+        action.choices = _Shown(option.choices)
+    else:
+        parser.add_argument(flag, type=type(option.default), default=option.default, metavar="…", **common)
+
+
+class _Shown(tuple[str, ...]):
+    """Choices that are shown, and accept anything: what is unknown is refused later, with what exists."""
+
+    __slots__ = ()
+
+    def __contains__(self, item: object) -> bool:
+        return True
+
+
+def read(parsed: argparse.Namespace) -> Options:
+    """Return the options of a run; the web form may have changed them since the process started."""
+    got = vars(parsed)
+    return Options(
+        scenario=got["chaos_scenario"] or "",
+        pace=got["chaos_pace"] or "quick",
+        target=got["chaos_target"] or "",
+        target_url=got["chaos_target_url"] or "",
+        allow_target=got["chaos_allow_target"] or "",
+        gateway_command=got["chaos_gateway_command"] or "",
+        gateway_port=int(got["chaos_gateway_port"] or 0),
+        start_args=got["chaos_start_args"] or "",
+        no_faults=bool(got["chaos_no_faults"]),
+        runs_dir=got["chaos_runs_dir"] or str(RUNS),
+        seed=int(got["chaos_seed"]),
+    )
+
+
+def target_names() -> list[str]:
+    """Return the targets there are."""
+    return target.names(TARGETS)

@@ -1,0 +1,151 @@
+"""What must hold before the first alert goes out: allowed, reachable, ready, and nothing left over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+
+from chaos_hooks import injection, journal
+from chaos_hooks.clock import RunClock
+from chaos_hooks.errors import SetupError
+from chaos_hooks.injection import InjectionError, Injector
+from chaos_hooks.options import Options
+from chaos_hooks.truth import Truth, TruthError
+from reports.history import Asked
+from reports.verdict import UnknownCriterionError, load_criterion
+from shapes.alerts import Naming
+from shapes.scenario import Fault, Scenario
+from shapes.target import Endpoints, Target, is_loopback
+
+_TIMEOUT_S = 3.0
+
+
+def check_scenario(scenario: Scenario, injector_names: list[str]) -> None:
+    """Refuse criteria, options and injectors that do not exist, before anything is started.
+
+    Raises:
+        SetupError: naming the place in the scenario file, and what exists.
+    """
+    for promise in scenario.promises:
+        try:
+            load_criterion(Asked(promise.criterion, promise.options))
+        except UnknownCriterionError as problem:
+            raise SetupError(f"{promise.place}: {problem}") from None
+    names = [fault.name for fault in scenario.faults]
+    for index, fault in enumerate(scenario.faults):
+        place = f"scenarios/{scenario.name}.yaml: paces.{scenario.pace}.faults[{index}]"
+        if fault.inject not in injector_names:
+            listed = ", ".join(injector_names)
+            raise SetupError(f"{place}.inject: unknown injector {fault.inject!r}; there are: {listed}")
+        if names.count(fault.name) > 1:
+            raise SetupError(f"{place}.name: {fault.name!r} stands twice; give each fault its own name")
+
+
+def complete(endpoints: Endpoints, target: Target, options: Options) -> Endpoints:
+    """Return the endpoints with what the user gave and what follows from the Gateway's address.
+
+    Raises:
+        SetupError: if there is no Gateway address.
+    """
+    gateway = (options.target_url or endpoints.gateway_url).rstrip("/")
+    if not gateway:
+        place = f"scenarios/targets/{target.name}.yaml: endpoints.gateway_url"
+        raise SetupError(f"{place}: is missing; write it there, or give --chaos-target-url")
+    if urlsplit(gateway).scheme not in ("http", "https") or not urlsplit(gateway).hostname:
+        raise SetupError(f"--chaos-target-url: {gateway!r} is no URL; write it like http://127.0.0.1:8080")
+    return replace(
+        endpoints,
+        gateway_url=gateway,
+        metrics_url=endpoints.metrics_url or f"{gateway}/metrics",
+        ready_url=endpoints.ready_url or f"{gateway}/readyz",
+    )
+
+
+def guard(endpoints: Endpoints, options: Options) -> None:
+    """Refuse to load or break anything that is neither loopback nor named by the user.
+
+    Raises:
+        SetupError: naming the address and how to allow it.
+    """
+    for field in ("gateway_url", "metrics_url", "ready_url", "control_url"):
+        url = getattr(endpoints, field)
+        host = urlsplit(url).hostname
+        if url and not is_loopback(url) and host != options.allow_target:
+            raise SetupError(
+                f"endpoints.{field}: {url} is not loopback; if you mean to load and break it, "
+                f"say so with --chaos-allow-target {host}"
+            )
+
+
+def answers(endpoints: Endpoints) -> None:
+    """Ask the Gateway whether it is ready, and for its metrics.
+
+    Raises:
+        SetupError: naming the URL and what came instead.
+    """
+    for url in (endpoints.ready_url, endpoints.metrics_url):
+        try:
+            with requests.Session() as session:
+                session.trust_env = False
+                status = session.get(url, timeout=_TIMEOUT_S, allow_redirects=False).status_code
+        except requests.RequestException as problem:
+            raise SetupError(
+                f"{url}: does not answer ({type(problem).__name__}); start the Gateway, or mend the address"
+            ) from None
+        if status != 200:
+            raise SetupError(f"{url}: answered {status}, wanted 200; wait until the Gateway is ready")
+
+
+def readable(truth: Truth) -> None:
+    """Read the RemediationRequests once.
+
+    Raises:
+        SetupError: if they cannot be read.
+    """
+    try:
+        truth.read(Naming("none"))
+    except TruthError as problem:
+        raise SetupError(f"endpoints.kubeconfig: {problem}; mend the kubeconfig, namespace or CRD") from None
+
+
+def load_injectors(scenario: Scenario, endpoints: Endpoints, clock: RunClock) -> dict[str, Injector]:
+    """Return each fault's backend, by the fault's name.
+
+    Raises:
+        SetupError: if one is not available, with its reason.
+    """
+    found: dict[str, Injector] = {}
+    for index, fault in enumerate(scenario.faults):
+        place = f"scenarios/{scenario.name}.yaml: paces.{scenario.pace}.faults[{index}]"
+        found[fault.name] = injection.load(fault, endpoints, clock, place)
+        reason = found[fault.name].available()
+        if reason:
+            raise SetupError(f"{place}: {fault.inject} is not available: {reason}")
+    return found
+
+
+def sweep(runs: Path, endpoints: Endpoints, clock: RunClock) -> list[str]:
+    """Heal what earlier runs left behind; return what was found.
+
+    Raises:
+        SetupError: if something is still broken; a run over it would prove nothing.
+    """
+    told = []
+    for left in journal.leftovers(runs):
+        options: Mapping[str, object] = {"component": left.undo.get("component", "")}
+        fault = Fault(left.fault, left.injector, 0.0, 0.0, options)
+        backend = injection.load(fault, endpoints, clock, f"{left.folder}/{journal.NAME}")
+        try:
+            how = backend.sweep(left.undo)
+        except InjectionError as problem:
+            raise SetupError(
+                f"{left.folder}/{journal.NAME}: fault {left.fault} is still on ({problem}); "
+                "heal it by hand, then remove that file"
+            ) from None
+        journal.mark_swept(left, how)
+        told.append(f"swept {left.fault} of {left.folder.name}: {how}")
+    return told

@@ -1,0 +1,185 @@
+"""Probes: they ask the target several times a second and write every answer down, whatever the load does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+
+import gevent
+import redis
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from chaos_hooks.clock import RunClock
+from chaos_hooks.line_file import LineFile
+from reports.history import Observation
+from reports.signals import CLOSED, HALF_OPEN, METRICS, OPEN, READY, SENTINEL
+from shapes.target import Endpoints, Metric, Target
+
+PERIOD_S = 0.2
+_TIMEOUT_S = 1.0
+_STATES = {"closed": CLOSED, "half_open": HALF_OPEN, "open": OPEN}
+
+Question = Callable[[], Mapping[str, float]]
+
+
+class ProbeError(Exception):
+    """The target gave no good answer; the message is short and says what came instead."""
+
+
+class Prober:
+    """One greenlet a probe: a probe that hangs does not delay the others."""
+
+    def __init__(self, clock: RunClock, record: LineFile, fail: Callable[[BaseException], None]) -> None:
+        self._clock = clock
+        self._record = record
+        self._fail = fail
+        self._greenlets: list[gevent.Greenlet] = []
+        self.latest: dict[str, Observation] = {}
+
+    def start(self, questions: Mapping[str, Question]) -> None:
+        """Begin to ask; each probe by itself, every `PERIOD_S` seconds."""
+        for name, question in questions.items():
+            greenlet = gevent.spawn(self._ask_for_ever, name, question)
+            greenlet.link_exception(lambda g: self._fail(g.exception))
+            self._greenlets.append(greenlet)
+
+    def stop(self) -> None:
+        """Stop asking."""
+        gevent.killall(self._greenlets)
+        self._greenlets.clear()
+
+    def _ask_for_ever(self, name: str, question: Question) -> None:
+        due_s = self._clock.now()
+        while True:
+            self.latest[name] = self._ask(name, question)
+            self._record.append(asdict(self.latest[name]))
+            # A slow answer skips the dates it missed: asking faster afterwards would tell nothing more.
+            due_s = max(due_s + PERIOD_S, self._clock.now())
+            self._clock.sleep_until(due_s)
+
+    def _ask(self, name: str, question: Question) -> Observation:
+        asked_s = self._clock.now()
+        try:
+            with gevent.Timeout(_TIMEOUT_S):
+                values = question()
+        except gevent.Timeout:
+            return Observation(
+                name, asked_s, self._clock.now(), False, error=f"no answer in {_TIMEOUT_S:g} s"
+            )
+        except (ProbeError, requests.RequestException, redis.RedisError, OSError, ValueError) as problem:
+            return Observation(name, asked_s, self._clock.now(), False, error=_short(problem))
+        return Observation(name, asked_s, self._clock.now(), True, dict(values))
+
+
+def questions(target: Target, endpoints: Endpoints) -> dict[str, Question]:
+    """Return what can be asked of this target, by probe name."""
+    found: dict[str, Question] = {}
+    if endpoints.metrics_url:
+        found[METRICS] = _Metrics(endpoints.metrics_url, target.metrics)
+    if endpoints.ready_url:
+        found[READY] = _Ready(endpoints.ready_url)
+    if endpoints.sentinels:
+        found[SENTINEL] = _Sentinel(endpoints.sentinels, endpoints.sentinel_master)
+    return found
+
+
+class _Metrics:
+    """The Gateway's own /metrics, reduced to what the target file maps."""
+
+    def __init__(self, url: str, metrics: Mapping[str, Metric]) -> None:
+        self._url = url
+        self._metrics = metrics
+        self._session = _session()
+
+    def __call__(self) -> Mapping[str, float]:
+        answer = self._session.get(self._url, timeout=_TIMEOUT_S, allow_redirects=False)
+        if answer.status_code != 200:
+            raise ProbeError(f"status {answer.status_code}")
+        return read_metrics(answer.text, self._metrics)
+
+
+def read_metrics(text: str, metrics: Mapping[str, Metric]) -> dict[str, float]:
+    """Return the mapped metrics of an exposition: the sum over the series that carry the wanted labels;
+    states as 0 closed, 1 half-open, 2 open, whatever numbers the release uses. Absent ones are left out.
+
+    Raises:
+        ValueError: if it is not the Prometheus text format.
+    """
+    values: dict[str, float] = {}
+    by_metric: dict[str, list[Sample]] = {metric.name: [] for metric in metrics.values()}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            if sample.name in by_metric:
+                by_metric[sample.name].append(sample)
+    for key, metric in metrics.items():
+        series = [
+            s.value
+            for s in by_metric[metric.name]
+            if all(s.labels.get(name) == value for name, value in metric.labels.items())
+        ]
+        if not series:
+            continue
+        values[key] = sum(series)
+        for word, number in metric.states.items():
+            if series[0] == number:
+                values[key] = _STATES[word]
+    return values
+
+
+class _Ready:
+    """The Gateway's readiness."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._session = _session()
+
+    def __call__(self) -> Mapping[str, float]:
+        answer = self._session.get(self._url, timeout=_TIMEOUT_S, allow_redirects=False)
+        if answer.status_code != 200:
+            raise ProbeError(f"status {answer.status_code}")
+        return {}
+
+
+class _Sentinel:
+    """Who the primary is, as the first Sentinel that answers has it."""
+
+    def __init__(self, addresses: tuple[str, ...], master: str) -> None:
+        self._master = master
+        self._clients = []
+        for address in addresses:
+            host, _, port = address.rpartition(":")
+            self._clients.append(
+                redis.Redis(host, int(port), socket_timeout=0.3, retry=Retry(NoBackoff(), 0))
+            )
+
+    def __call__(self) -> Mapping[str, float]:
+        problem: Exception = ProbeError("no Sentinel is named")
+        for client in self._clients:
+            try:
+                address = client.sentinel_get_master_addr_by_name(self._master)
+            except (redis.RedisError, OSError) as error:
+                problem = error
+                continue
+            if not isinstance(address, tuple):
+                problem = ProbeError(f"the Sentinel knows no {self._master!r}")
+                continue
+            host, port = (part.decode() if isinstance(part, bytes) else part for part in address)
+            return {f"primary:{host}:{port}": 1.0}
+        raise ProbeError(_short(problem))
+
+
+def _session() -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False
+    return session
+
+
+def _short(problem: Exception) -> str:
+    cause: BaseException = problem
+    while cause.__context__ is not None:
+        cause = cause.__context__
+    return f"{type(problem).__name__}: {cause}"[:200]

@@ -1,0 +1,104 @@
+"""What a headless run prints while it goes: one line, rewritten on a terminal, now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TextIO
+
+import gevent
+
+from chaos_hooks.live_run import LiveRun, Stage
+from reports.history import Outcome
+from reports.signals import CLOSED, HALF_OPEN, METRICS, OPEN, SENTINEL
+
+_LOOK_S = 0.1
+_EVERY_S = 0.5
+_EVERY_PLAIN_S = 5.0
+_WORDS = {CLOSED: "closed", HALF_OPEN: "half-open", OPEN: "OPEN"}
+
+
+class Progress:
+    """Prints to a stream; `say` puts a whole line above the live one."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stdout
+        self._live = self._stream.isatty()
+        self._width = 0
+
+    def say(self, sentence: str) -> None:
+        """Print a line that stays."""
+        self._print("\r" + " " * self._width + "\r" if self._width else "", sentence + "\n")
+        self._width = 0
+
+    def follow(self, current: Callable[[], LiveRun | None]) -> None:
+        """Print the line of the current run for as long as the process lives."""
+        shown_s, before = 0.0, ("", "")
+        while True:
+            run = current()
+            if run and run.stage in (Stage.RUNNING, Stage.SETTLING, Stage.COLLECTING):
+                before = self._tell_changes(run, before)
+                now_s = run.clock.now()
+                if abs(now_s - shown_s) >= (_EVERY_S if self._live else _EVERY_PLAIN_S):
+                    self._show(line(run))
+                    shown_s = now_s
+            gevent.sleep(_LOOK_S)
+
+    def _tell_changes(self, run: LiveRun, before: tuple[str, str]) -> tuple[str, str]:
+        """Say when the breaker or the primary is seen to have changed, which the rare line would miss."""
+        now = (breaker_word(run), primary(run))
+        for name, was, is_now in zip(("breaker", "Redis primary"), before, now, strict=True):
+            if was and is_now and was != is_now:
+                self.say(f"{name}: {was} -> {is_now}, seen at {run.clock.now():.1f}s")
+        return (now[0] or before[0], now[1] or before[1])
+
+    def _show(self, text: str) -> None:
+        if not self._live:
+            self._print("", text + "\n")
+            return
+        self._print("\r", text.ljust(self._width))
+        self._width = len(text)
+
+    def _print(self, before: str, text: str) -> None:
+        self._stream.write(before + text)
+        self._stream.flush()
+
+
+def line(run: LiveRun) -> str:
+    """Return the run's state in one line: time, phase, next action, counts, breaker."""
+    now_s = run.clock.now()
+    timeline = run.bench.timeline
+    phase = timeline.phase_at(now_s) if run.stage is Stage.RUNNING else run.stage.value
+    parts = [f"[{max(0.0, now_s):5.1f}s/{timeline.ends_s:.0f}s] {phase}"]
+    upcoming = next((a for a in timeline.actions() if a.at_s > now_s), None)
+    if upcoming:
+        parts.append(f"{upcoming.verb} {upcoming.fault.name} in {upcoming.at_s - now_s:.0f}s")
+    if run.bench.conductor and run.bench.conductor.active:
+        parts.append("FAULT " + ", ".join(run.bench.conductor.active))
+    if run.bench.ledger:
+        parts.append(counts(run))
+    breaker = breaker_word(run)
+    if breaker:
+        parts.append(f"breaker {breaker}")
+    return " | ".join(parts)
+
+
+def counts(run: LiveRun) -> str:
+    """Return the ledger's counts so far, those that are not zero."""
+    ledger = run.bench.ledger
+    assert ledger
+    named = [f"{ledger.counts.get(o, 0)} {o.value}" for o in Outcome if ledger.counts.get(o, 0)]
+    return f"{ledger.begun}/{run.scenario.alerts} alerts: {', '.join(named) or 'none answered'}"
+
+
+def breaker_word(run: LiveRun) -> str:
+    """Return the breaker's state as the last probe has it; empty if unknown."""
+    latest = run.bench.prober.latest.get(METRICS) if run.bench.prober else None
+    states = [v for k, v in (latest.values if latest else {}).items() if k.startswith("breaker.")]
+    return _WORDS.get(states[0], "") if states else ""
+
+
+def primary(run: LiveRun) -> str:
+    """Return the Redis primary's address as the Sentinels have it; empty if unknown."""
+    latest = run.bench.prober.latest.get(SENTINEL) if run.bench.prober else None
+    return next((key.removeprefix("primary:") for key in latest.values), "") if latest else ""

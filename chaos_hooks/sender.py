@@ -1,0 +1,236 @@
+"""The transport: posts a body at most once and tells exactly how far the exchange got."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import gevent
+from gevent import ssl as gevent_ssl
+
+from chaos_hooks import connection
+from chaos_hooks.connection import ConnectError, Endpoint
+from chaos_hooks.http_response import HttpResponse
+
+EARLY_ANSWER_S = 0.5  # How long an answer is waited for when the request can no longer be sent.
+_RECEIVE_BYTES = 64 * 1024
+_OURS = ("content-length", "transfer-encoding", "expect")
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """How far one POST got. Times are the clock's; ``sent_s`` is None if the last byte was not handed over.
+
+    ``reached``:
+        connect: no connection was made, or it took not one byte; nothing was delivered
+        send: some but not all bytes of the request were handed to the kernel
+        answer: the whole request was handed over, no whole header block came back
+        body: the header came whole, the body did not
+        done: a complete answer
+
+    ``status`` and ``body`` hold what came of the answer. ``framed`` is False when the body ended with the
+    connection and nothing else says that it is whole. ``error`` is short and free of ids and ports; it is
+    empty exactly when ``reached`` is done.
+    """
+
+    reached: str
+    sent_s: float | None
+    done_s: float
+    status: int | None
+    body: bytes
+    error: str
+    framed: bool = True
+
+
+class Sender:
+    """Posts to one URL. Safe for any number of greenlets of one thread; takes any number of connections, of
+    which the last used is used first again.
+
+    Nothing is ever sent twice: there is no retry, no redirect is followed, and a kept connection that turns
+    out closed is replaced only while not one byte of the request has been taken by the kernel.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        connect_timeout_s: float,
+        answer_timeout_s: float,
+        clock: Callable[[], float],
+        max_idle: int = 256,
+        tls: Any = None,
+    ) -> None:
+        """Make a sender; nothing is connected yet.
+
+        Args:
+            headers: sent with every request; Content-Type is application/json unless they say otherwise.
+            connect_timeout_s: for name, connection and TLS handshake together.
+            answer_timeout_s: from the connection to the answer's last byte, all together.
+            max_idle: connections kept open between exchanges; with 0 each has its own.
+            tls: a gevent.ssl.SSLContext; for https, without it, the system's certificates are trusted.
+
+        Raises:
+            ValueError: if the URL or a header cannot be sent, with place and mend.
+        """
+        self._endpoint, target, host = _parse(url, tls)
+        self._head = _head(target, host, headers)
+        self._connect_timeout_s = connect_timeout_s
+        self._answer_timeout_s = answer_timeout_s
+        self._clock = clock
+        self._max_idle = max_idle
+        self._idle: list[Any] = []
+
+    def post(self, body: bytes) -> Exchange:
+        """Post a body once. Whatever the network does is told in the Exchange, never raised.
+
+        What ends the greenlet (GreenletExit, KeyboardInterrupt, a Timeout of the caller's) passes through
+        after the connection was closed; the alert may then have been delivered.
+        """
+        request = b"%sContent-Length: %d\r\n\r\n%s" % (self._head, len(body), body)
+        while sock := self._take_idle():
+            exchange = self._exchange(sock, request, fresh=False)
+            if exchange.reached != "connect":
+                return exchange
+            # Closed between the look and the first send: the kernel took not one byte.
+        try:
+            sock = connection.connect(self._endpoint, self._connect_timeout_s)
+        except ConnectError as problem:
+            return Exchange("connect", None, self._clock(), None, b"", f"connect: {problem}")
+        return self._exchange(sock, request, fresh=True)
+
+    def close(self) -> None:
+        """Close the idle connections; those in use are closed when their exchange ends."""
+        self._max_idle = 0
+        while self._idle:
+            self._idle.pop().close()
+
+    def _take_idle(self) -> Any:
+        while self._idle:
+            sock = self._idle.pop()
+            if connection.is_quiet(sock):
+                return sock
+            sock.close()
+        return None
+
+    def _exchange(self, sock: Any, request: bytes, *, fresh: bool) -> Exchange:
+        flight = _Flight(sock, request, self._clock)
+        keep = False
+        try:
+            flight.run(self._answer_timeout_s, fresh=fresh)
+            keep = flight.leaves_reusable and len(self._idle) < self._max_idle
+            return flight.result(provable=self._endpoint.tls is None)
+        finally:
+            if keep:
+                self._idle.append(sock)
+            else:
+                sock.close()
+
+
+class _Flight:
+    """One request on one connection, and what is known of it so far."""
+
+    def __init__(self, sock: Any, request: bytes, clock: Callable[[], float]) -> None:
+        self._sock = sock
+        self._unsent = memoryview(request)
+        self._took_any = False
+        self._clock = clock
+        self._sent_s: float | None = None
+        self._response = HttpResponse()
+        self._error = ""
+
+    def run(self, timeout_s: float, *, fresh: bool) -> None:
+        """Send and receive within the timeout; ``fresh`` if the connection carried nothing before."""
+        self._error = "timed out"  # Stands if the timer ends the exchange.
+        with gevent.Timeout(timeout_s, False):
+            self._error = self._send() or self._receive()
+        if self._unsent and (fresh or self._took_any):
+            # Who refuses a large body early (413) answers, then closes on the rest of it. What stands on a
+            # kept connection that took nothing is no answer to this request.
+            with gevent.Timeout(EARLY_ANSWER_S, False):
+                self._receive()
+
+    @property
+    def leaves_reusable(self) -> bool:
+        """Return whether the connection is fit for another request."""
+        return self._response.reusable and not self._unsent
+
+    def result(self, *, provable: bool) -> Exchange:
+        """Return how far it got; ``provable`` if a byte that the socket did not take cannot have left."""
+        reached = self._reached(provable)
+        error = "" if reached == "done" else f"{reached}: {self._error}"
+        got = self._response
+        framed = got.framed or not got.header_whole
+        return Exchange(reached, self._sent_s, self._clock(), got.status, got.body, error, framed)
+
+    def _reached(self, provable: bool) -> str:
+        if self._response.whole:
+            return "done"
+        if self._response.header_whole:
+            return "body"
+        if not self._unsent:
+            return "answer"
+        return "send" if self._took_any or not provable else "connect"
+
+    def _send(self) -> str:
+        try:
+            while self._unsent:
+                taken = self._sock.send(self._unsent)
+                self._took_any = self._took_any or taken > 0
+                self._unsent = self._unsent[taken:]
+        except OSError as problem:
+            return connection.describe(problem)
+        self._sent_s = self._clock()
+        return ""
+
+    def _receive(self) -> str:
+        try:
+            while not self._response.whole:
+                data = self._sock.recv(_RECEIVE_BYTES)
+                if not data:
+                    return "" if self._response.end() else "closed by the server"
+                if error := self._response.feed(data):
+                    return error
+        except OSError as problem:
+            return connection.describe(problem)
+        return ""
+
+
+def _parse(url: str, tls: Any) -> tuple[Endpoint, str, str]:
+    parts = urlsplit(url)
+    plain = url.isascii() and url.split() == [url] and parts.username is None
+    if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
+        raise ValueError(
+            f"{url!r}: cannot be posted to; write http://host:port/path, in ASCII, without a user"
+        )
+    try:
+        parts.hostname.encode("idna")  # As the resolver will.
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError as problem:
+        raise ValueError(f"{url}: cannot be posted to ({problem}); write http://host:port/path") from None
+    if parts.scheme == "https" and tls is None:
+        tls = gevent_ssl.SSLContext(gevent_ssl.PROTOCOL_TLS_CLIENT)
+        tls.load_default_certs()
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Endpoint(parts.hostname, port, tls if parts.scheme == "https" else None), target, parts.netloc
+
+
+def _head(target: str, host: str, headers: Mapping[str, str]) -> bytes:
+    defaults = {
+        "Host": host,
+        "User-Agent": "alertstorm",
+        "Content-Type": "application/json",
+        "Accept-Encoding": "identity",
+    }
+    given = {name.lower() for name in headers}
+    fields = {**{k: v for k, v in defaults.items() if k.lower() not in given}, **headers}
+    for name, value in fields.items():
+        plain = f"{name}{value}".isascii() and f"{name}{value}".isprintable() and ":" not in name
+        if name.lower() in _OURS or not plain:
+            raise ValueError(
+                f"headers.{name}: cannot be sent; leave it out, or write it on one line in ASCII"
+            )
+    lines = [f"POST {target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
+    return "".join(f"{line}\r\n" for line in lines).encode("ascii")

@@ -1,0 +1,111 @@
+"""A target that a command brings up: started before the run, gone after it, however the run ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import gevent
+
+from chaos_hooks.errors import SetupError
+from chaos_hooks.options import HOME
+from shapes.target import Endpoints, Start
+
+_STOP_TIMEOUT_S = 10.0
+
+
+class TargetProcess:
+    """The started command. Its contract: one line of JSON with ``"event": "ready"`` and its endpoints on
+    standard output, or ``"event": "failed"`` and an error; it ends when its standard input does, so that it
+    also ends when this process is killed.
+    """
+
+    def __init__(self, start: Start, more: Sequence[str], stderr: Path) -> None:
+        command = [sys.executable if w == "python" else w for w in shlex.split(start.command)] + list(more)
+        self._stderr_path = stderr
+        self._timeout_s = start.ready_timeout_s
+        self._shown = start.command
+        try:
+            with stderr.open("ab") as errors:
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    cwd=HOME,
+                    # Of its own session: a Ctrl-C in the terminal is ours to handle, and the target must
+                    # outlive it until its faults are healed and its truth is read.
+                    start_new_session=True,
+                )
+        except OSError as problem:
+            raise SetupError(
+                f"start.command: {start.command!r}: {problem.strerror}; mend the command"
+            ) from None
+
+    @property
+    def pid(self) -> int:
+        """Return the process id of the command."""
+        return self._process.pid
+
+    def wait_ready(self) -> tuple[Endpoints, dict[str, str]]:
+        """Return the endpoints and the other facts it announced.
+
+        Raises:
+            SetupError: if it fails, or does not get ready in time.
+        """
+        assert self._process.stdout is not None
+        line = b""
+        with gevent.Timeout(self._timeout_s, False):
+            line = self._process.stdout.readline()
+        try:
+            announced = json.loads(line)
+        except ValueError:
+            announced = None
+        if isinstance(announced, dict) and announced.get("event") == "ready":
+            return _endpoints(announced), _facts(announced)
+        self.stop()
+        if isinstance(announced, dict) and announced.get("error"):
+            raise SetupError(str(announced["error"]))
+        last = self._last_words() or "it said nothing"
+        raise SetupError(f"start.command: {self._shown!r} was not ready within {self._timeout_s:g}s; {last}")
+
+    def stop(self) -> None:
+        """End it: close its input, wait, and kill it by its process id when it does not go."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(_STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        self._process.stdout.close()
+
+    def died(self) -> bool:
+        """Return whether it ended by itself."""
+        return self._process.poll() is not None
+
+    def _last_words(self) -> str:
+        lines = self._stderr_path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return f"its last words: {lines[-1]}" if lines else ""
+
+
+def _endpoints(announced: dict[str, Any]) -> Endpoints:
+    known = {f.name for f in fields(Endpoints)}
+    given = {key: value for key, value in announced.items() if key in known}
+    if "sentinels" in given:
+        given["sentinels"] = tuple(given["sentinels"])
+    return Endpoints(**given)
+
+
+def _facts(announced: dict[str, Any]) -> dict[str, str]:
+    known = {f.name for f in fields(Endpoints)} | {"event"}
+    return {key: str(value) for key, value in announced.items() if key not in known}

@@ -1,0 +1,129 @@
+"""The truth: the RemediationRequests of a run as the Kubernetes API has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import gevent
+import kubernetes.client
+import kubernetes.config
+import urllib3.exceptions
+
+from chaos_hooks.errors import SetupError
+from reports.history import Resource
+from shapes.alerts import ID_ANNOTATION, Naming
+from shapes.target import Endpoints, ResourceRules
+
+_PAGE = 500
+_TIMEOUT_S = 10.0
+_BETWEEN_READINGS_S = 0.5
+
+
+class TruthError(Exception):
+    """The resources could not be read; the message says what the API answered."""
+
+
+class Truth:
+    """Reads them through the official client, so that the oracle shares no code with the Gateway."""
+
+    def __init__(self, endpoints: Endpoints, rules: ResourceRules) -> None:
+        if not endpoints.kubeconfig or not endpoints.namespace:
+            raise SetupError(
+                "endpoints.kubeconfig and endpoints.namespace are needed to read what was created"
+            )
+        try:
+            configuration = kubernetes.client.Configuration()
+            kubernetes.config.load_kube_config(endpoints.kubeconfig, client_configuration=configuration)
+        except (kubernetes.config.ConfigException, OSError) as problem:
+            raise SetupError(f"endpoints.kubeconfig: {endpoints.kubeconfig}: {problem}; mend it") from None
+        # By default the client's transport sleeps Retry-After and tries again, unseen.
+        configuration.retries = False
+        self._api = kubernetes.client.CustomObjectsApi(kubernetes.client.ApiClient(configuration))
+        self._endpoints = endpoints
+        self._rules = rules
+
+    def read(self, naming: Naming) -> list[Resource]:
+        """Return the run's resources; those of others are left out.
+
+        Raises:
+            TruthError: if the API does not answer as it should.
+        """
+        found = [resource_of(item, naming, self._rules) for item in self._items()]
+        return sorted((r for r in found if r is not None), key=lambda r: (r.name, r.uid))
+
+    def read_until_stable(self, naming: Naming, for_s: float) -> tuple[list[Resource], bool]:
+        """Read until two readings in a row agree; tell whether they did within ``for_s`` seconds.
+
+        Raises:
+            TruthError: if the API did not answer at all in that time.
+        """
+        last: list[Resource] | None = None
+        problem: TruthError | None = None
+        with gevent.Timeout(for_s, False):
+            while True:
+                try:
+                    now = self.read(naming)
+                    if now == last:
+                        return now, True
+                    last = now
+                except TruthError as error:
+                    problem = error
+                gevent.sleep(_BETWEEN_READINGS_S)
+        if last is None:
+            raise problem or TruthError(f"no answer within {for_s:g} s")
+        return last, False
+
+    def _items(self) -> Iterator[Mapping[str, Any]]:
+        more = ""
+        while True:
+            page: Any
+            try:
+                page = self._api.list_namespaced_custom_object(
+                    self._rules.group,
+                    self._rules.version,
+                    self._endpoints.namespace,
+                    self._rules.plural,
+                    limit=_PAGE,
+                    _continue=more,
+                    _request_timeout=_TIMEOUT_S,
+                )
+            except kubernetes.client.ApiException as problem:
+                raise TruthError(f"listing {self._rules.plural}: {problem.status} {problem.reason}") from None
+            except (urllib3.exceptions.HTTPError, OSError) as problem:
+                raise TruthError(f"listing {self._rules.plural}: {type(problem).__name__}") from None
+            yield from page["items"]
+            more = page["metadata"].get("continue", "")
+            if not more:
+                return
+
+
+def resource_of(item: Mapping[str, Any], naming: Naming, rules: ResourceRules) -> Resource | None:
+    """Return what an object tells of this run's alerts; None if it tells of none."""
+    annotations = _at(item, rules.annotations) or {}
+    labels = _at(item, rules.labels) or {}
+    creator = naming.number_in(str(annotations.get(ID_ANNOTATION, "")))
+    subject = naming.number_in(str(labels.get("pod", "")))
+    members = (naming.number_in(str(name)) for name in _at(item, rules.aggregated) or ())
+    aggregated = tuple(sorted(number for number in members if number is not None))
+    if creator is None and subject is None and not aggregated:
+        return None
+    count = _at(item, rules.count)
+    return Resource(
+        name=item["metadata"]["name"],
+        uid=item["metadata"]["uid"],
+        creator=creator,
+        subject=subject,
+        aggregated=aggregated,
+        # A release that keeps no count covers its creator and nobody else.
+        count=count if isinstance(count, int) else 1,
+    )
+
+
+def _at(item: Mapping[str, Any], path: str) -> Any:
+    value: Any = item
+    for name in path.split("."):
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(name)
+    return value

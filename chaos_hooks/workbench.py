@@ -1,0 +1,202 @@
+"""The parts of one live run, made in order, so that each can be ended whatever became of the others."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+from chaos_hooks import description, injection, preflight, probes
+from chaos_hooks.clock import RunClock
+from chaos_hooks.conductor import Conductor
+from chaos_hooks.emitter import Emitter, Told
+from chaos_hooks.errors import SetupError
+from chaos_hooks.injection import Injector
+from chaos_hooks.journal import Journal
+from chaos_hooks.ledger import Ledger
+from chaos_hooks.line_file import LineFile
+from chaos_hooks.options import Options
+from chaos_hooks.sender import Sender
+from chaos_hooks.target_process import TargetProcess
+from chaos_hooks.truth import Truth
+from reports import folder as run_folder
+from shapes.alerts import Naming
+from shapes.scenario import Scenario
+from shapes.target import Target
+from shapes.timeline import Timeline
+
+
+class Workbench:
+    """Everything that a run opens, starts or injects. ``began`` tells that there is something to judge."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        target: Target,
+        options: Options,
+        clock: RunClock,
+        say: Callable[[str], None],
+        told: Told,
+        fail: Callable[[BaseException], None],
+    ) -> None:
+        self.scenario = scenario
+        self.timeline = Timeline(scenario)
+        self.naming = Naming(description.token())
+        self.began = False
+        self.ledger: Ledger | None = None
+        self.emitter: Emitter | None = None
+        self.conductor: Conductor | None = None
+        self.prober: probes.Prober | None = None
+        self._target = target
+        self._options = options
+        self._clock = clock
+        self._say = say
+        self._told = told
+        self._fail = fail
+        self._process: TargetProcess | None = None
+        self._truth: Truth | None = None
+        self._sender: Sender | None = None
+        self._injectors: dict[str, Injector] = {}
+        self._files: list[LineFile | Journal] = []
+        self._endpoints = target.endpoints
+        self._facts: dict[str, str] = {}
+        self.run_id = description.run_id(scenario, self.naming)
+        self.folder = Path(options.runs_dir) / self.run_id
+
+    def prepare(self) -> None:
+        """Start the target and check all that can be checked before the first alert.
+
+        Raises:
+            SetupError: with one sentence; nothing was sent.
+        """
+        preflight.check_scenario(self.scenario, injection.names())
+        self._make_folder()
+        if self._target.start and not self._options.target_url:
+            self._start_target()
+        self._endpoints = preflight.complete(self._endpoints, self._target, self._options)
+        preflight.guard(self._endpoints, self._options)
+        preflight.answers(self._endpoints)
+        self._truth = Truth(self._endpoints, self._target.resources)
+        preflight.readable(self._truth)
+        for told in preflight.sweep(self.folder.parent, self._endpoints, self._clock):
+            self._say(told)
+        if not self._options.no_faults:
+            self._injectors = preflight.load_injectors(self.scenario, self._endpoints, self._clock)
+        self._open()
+
+    def begin(self) -> None:
+        """Start the probes and write down what is to be done; the next thing is the first alert."""
+        assert self.prober
+        run = description.describe(
+            self.run_id, self.scenario, self._target, self._options, self.naming, self._facts
+        )
+        run_folder.write_run(self.folder, run)
+        self.began = True
+        description.point_latest(self.folder)
+        self.prober.start(probes.questions(self._target, self._endpoints))
+
+    def conduct(self) -> None:
+        """Inject and heal on time; return after the last heal."""
+        if self.conductor and not self._options.no_faults:
+            self.conductor.run()
+
+    def heal(self) -> None:
+        """Send no more, and end every fault that is still on."""
+        if self.emitter:
+            self.emitter.stop()
+        if self.conductor:
+            self.conductor.heal_all()
+
+    def drain(self) -> None:
+        """Wait for the answers in flight, as long as one may take."""
+        if self.emitter:
+            self.emitter.stop()
+            self.emitter.drain(self._target.connect_timeout_s + self._target.answer_timeout_s + 1.0)
+
+    def collect(self, for_s: float) -> None:
+        """Read the truth, for at most ``for_s`` seconds until it holds still.
+
+        Raises:
+            TruthError: if it cannot be read.
+        """
+        if self._truth and self.began:
+            resources, stable = self._truth.read_until_stable(self.naming, for_s)
+            run_folder.write_truth(self.folder, resources, stable=stable)
+
+    def close(self, ended: str, detail: str) -> None:
+        """Seal the ledger and write how the run ended.
+
+        Raises:
+            RecordError: if the disk does not take it.
+        """
+        if self.prober:
+            self.prober.stop()
+        if self._sender:
+            self._sender.close()
+        for file in self._files:
+            file.close()
+        if self.ledger:
+            self.ledger.seal()
+        if self.began:
+            run_folder.write_end(self.folder, ended, detail)
+
+    def stop_target(self) -> None:
+        """End the started target; it takes its faults along."""
+        if self._process:
+            self._process.stop()
+            self._process = None
+
+    def _make_folder(self) -> None:
+        try:
+            self.folder.mkdir(parents=True)
+            (self.folder / "logs").mkdir()
+        except OSError as problem:
+            raise SetupError(
+                f"--chaos-runs-dir: {self.folder}: {problem.strerror}; name a folder that can be written"
+            ) from None
+
+    def _start_target(self) -> None:
+        assert self._target.start
+        more = ["--logs", str((self.folder / "logs").resolve())]
+        for flag, value in (
+            ("--gateway-command", self._options.gateway_command),
+            ("--gateway-port", self._options.gateway_port),
+        ):
+            more += [flag, str(value)] if value else []
+        more += shlex.split(self._options.start_args)
+        self._say(f"starting {self._target.title}")
+        self._process = TargetProcess(self._target.start, more, self.folder / "logs" / "target.log")
+        announced, self._facts = self._process.wait_ready()
+        self._endpoints = description.merge(announced, self._target.endpoints)
+        facts = ", ".join(
+            f"{k} {v}" for k, v in self._facts.items() if k in ("ready_after_s", "redis_version")
+        )
+        self._say(f"target is ready at {self._endpoints.gateway_url} ({facts})")
+
+    def _open(self) -> None:
+        injections = LineFile(self.folder / "injections.jsonl")
+        observations = LineFile(self.folder / "observations.jsonl")
+        journal = Journal(self.folder)
+        self._files = [injections, observations, journal]
+        self.ledger = Ledger(self.folder / "ledger.jsonl")
+        self.conductor = Conductor(
+            self.timeline, self._injectors, self._clock, journal, injections, self._say
+        )
+        self.prober = probes.Prober(self._clock, observations, self._fail)
+        self._sender = Sender(
+            self._endpoints.gateway_url + self._target.webhook_path,
+            headers=self._target.headers,
+            connect_timeout_s=self._target.connect_timeout_s,
+            answer_timeout_s=self._target.answer_timeout_s,
+            clock=self._clock.now,
+        )
+        self.emitter = Emitter(
+            self.scenario.alert,
+            self.naming,
+            self._sender,
+            self._target.answers,
+            self.ledger,
+            self._clock,
+            self._told,
+            self._fail,
+        )

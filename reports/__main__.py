@@ -1,0 +1,143 @@
+"""`python -m reports RUN…`: judge recorded runs again, print or write their reports, or list them."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from reports import folder, writing
+from reports.folder import FolderError
+from reports.history import History
+from reports.presentation import plain
+from reports.verdict import Verdict, judge
+
+RUNS = Path(__file__).parent / "runs"
+LATEST = "latest"
+# What could not be read was not judged; it is told apart from every verdict.
+UNREADABLE = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return 0 passed, 1 failed, 3 undecided or invalid, 2 if it could not be done."""
+    parser = _parser()
+    asked = parser.parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    problem = _wrong(asked)
+    if problem:
+        print(f"reports: {problem}", file=sys.stderr)
+        return UNREADABLE
+    if asked.list:
+        return _list(asked.runs_dir)
+    codes = []
+    for name in asked.runs:
+        try:
+            codes.append(_one(asked, name))
+        except (FolderError, OSError) as broken:
+            print(f"reports: {plain(str(broken))}", file=sys.stderr)
+            codes.append(UNREADABLE)
+    return worst(codes)
+
+
+def worst(codes: Sequence[int]) -> int:
+    """Return the exit code of several runs: 2 if one could not be read, else 1 before 3 before 0."""
+    return next((code for code in (UNREADABLE, 1, 3) if code in codes), 0)
+
+
+def find(runs_dir: Path, name: str) -> Path:
+    """Return a run's folder by its path, by its id under the runs, or the latest one.
+
+    Raises:
+        FolderError: if there is none; the message says how to find those that exist.
+    """
+    kept, given = runs_dir / name, Path(name)
+    if name != LATEST and given.is_dir():
+        return given
+    if kept.is_dir():
+        return kept.resolve()
+    if name == LATEST:
+        raise FolderError(f"{kept}: there is no latest run; run a scenario, or name a run's folder")
+    raise FolderError(
+        f"{name}: is no run's folder, nor a run in {runs_dir}; `python -m reports --list` lists them"
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m reports",
+        description="Judge recorded runs again. Exit code: 0 passed, 1 failed, 3 undecided or invalid, "
+        "2 if a run could not be read.",
+    )
+    parser.add_argument("runs", nargs="*", metavar="RUN", help=f"a run's folder, a run's id, or {LATEST!r}")
+    formats = ", ".join(writing.format_names())
+    parser.add_argument("--format", metavar="NAME", help=f"how to print it (text): {formats}")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="print into a file")
+    parser.add_argument("--write", action="store_true", help="write all formats into the run's folder")
+    parser.add_argument("--list", action="store_true", help="list the runs, newest first, each judged again")
+    parser.add_argument("--runs-dir", type=Path, default=RUNS, metavar="DIR", help="where the runs are")
+    return parser
+
+
+def _wrong(asked: argparse.Namespace) -> str:
+    """Return what is wrong with the arguments taken together, and how to mend it; else nothing."""
+    if asked.list == bool(asked.runs):
+        return f"name a run, {LATEST!r} for the last one, or say --list"
+    if asked.write and (asked.format or asked.out):
+        return "--write writes every format into the run's folder; leave --format and --out away"
+    if asked.out and len(asked.runs) > 1:
+        return "--out holds the report of one run; name one, or use --write"
+    if asked.out and not asked.out.parent.is_dir():
+        return f"--out {asked.out}: there is no folder {asked.out.parent}; make it first"
+    if asked.out and asked.out.is_dir():
+        return f"--out {asked.out}: is a folder; name a file in it"
+    if asked.format and asked.format not in writing.format_names():
+        return f"--format: unknown format {asked.format!r}; there are: {', '.join(writing.format_names())}"
+    return ""
+
+
+def _one(asked: argparse.Namespace, name: str) -> int:
+    path = find(asked.runs_dir, name)
+    if asked.write:
+        verdict = writing.write_all(path)
+        print(plain(f"{path}: {verdict.sentence}"))
+        return verdict.exit_code
+    history, verdict = _judged(path)
+    text, problem = writing.rendered(asked.format or "text", history, verdict)
+    if asked.out and not problem:
+        problem = writing.write_text(asked.out, text)
+    elif not problem:
+        sys.stdout.write(text)
+    if problem:
+        # Rendering never changes a verdict, so its exit code stands.
+        print(f"reports: {problem}", file=sys.stderr)
+    return verdict.exit_code
+
+
+def _judged(path: Path) -> tuple[History, Verdict]:
+    history = folder.read(path)
+    return history, judge(history)
+
+
+def _list(runs_dir: Path) -> int:
+    rows = []
+    for path in runs_dir.iterdir() if runs_dir.is_dir() else ():
+        if path.is_symlink() or not path.is_dir():
+            continue
+        try:
+            history, verdict = _judged(path)
+            rows.append((history.run.started_at, path.name, history.run.scenario, verdict.state.value))
+        except (FolderError, OSError) as broken:
+            rows.append(("", path.name, "", f"not to be read: {broken}"))
+    if not rows:
+        print(f"no runs in {runs_dir}; run a scenario first")
+    width = max((len(row[1]) for row in rows), default=0)
+    for started_at, run_id, scenario, state in sorted(rows, reverse=True):
+        print(plain(f"{started_at or '-':25}  {run_id:{width}}  {scenario or '-':28}  {state}"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

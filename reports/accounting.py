@@ -1,0 +1,166 @@
+"""The join of what was acknowledged with what is there: accounted for, lost, duplicated, unexpected."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from reports.history import Attempt, History, Outcome, Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where every planned alert ended; numbers are alert numbers, names are resource names.
+
+    planned = sent + unsent, sent = acked + rejected + indeterminate,
+    acked = created + deduplicated + aggregated + resolved + lost.
+    ``recovered`` are the indeterminate ones that turned up; the others among them are not lost.
+    """
+
+    planned: int
+    acked: int
+    rejected_safe: int
+    rejected_unsafe: int
+    indeterminate: int
+    unsent: int
+    created: int
+    deduplicated: int
+    aggregated: int
+    resolved: int
+    lost: tuple[int, ...]
+    recovered: tuple[int, ...]
+    duplicates: tuple[tuple[str, ...], ...]
+    unexpected: tuple[str, ...]
+
+    @property
+    def rejected(self) -> int:
+        """Return the refused ones, safely or not."""
+        return self.rejected_safe + self.rejected_unsafe
+
+    @property
+    def sent(self) -> int:
+        """Return those of which at least a byte may have been delivered."""
+        return self.acked + self.rejected + self.indeterminate
+
+    @property
+    def adds_up(self) -> bool:
+        """Return whether the sums agree; if not, the harness is wrong."""
+        truth = self.created + self.deduplicated + self.aggregated + self.resolved + len(self.lost)
+        return self.planned == self.sent + self.unsent and self.acked == truth
+
+
+@dataclass(slots=True)
+class _Group:
+    """The alerts with equal labels and the resources that hold them."""
+
+    attempts: list[Attempt]
+    resources: list[Resource]
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    created: int
+    aggregated: int
+    deduplicated: int
+    lost: tuple[int, ...]
+    recovered: tuple[int, ...]
+
+
+def account(history: History) -> Account:
+    """Join the ledger with the resources by alert id.
+
+    An acknowledged alert is accounted for when its own id is read back from a resource, or, as a duplicate
+    leaves no id behind, when the occurrence counts of its labels' resources cover it: after the creators, a
+    count must be left for each (as Jepsen's counter checker reads: acknowledged <= count <= attempted).
+    """
+    groups = _groups(history)
+    settled = [_settle(group) for group in groups.values()]
+    rejected = history.of(Outcome.REJECTED)
+    resolved = sum(a.kind == "resolved" for a in history.of(Outcome.ACKED))
+    return Account(
+        planned=history.run.planned,
+        acked=len(history.of(Outcome.ACKED)),
+        rejected_safe=sum(a.kind == "safe" for a in rejected),
+        rejected_unsafe=sum(a.kind != "safe" for a in rejected),
+        indeterminate=len(history.of(Outcome.INDETERMINATE)),
+        unsent=len(history.of(Outcome.UNSENT)),
+        created=sum(s.created for s in settled),
+        aggregated=sum(s.aggregated for s in settled),
+        deduplicated=sum(s.deduplicated for s in settled),
+        resolved=resolved,
+        lost=tuple(sorted(n for s in settled for n in s.lost)),
+        recovered=tuple(sorted(n for s in settled for n in s.recovered)),
+        duplicates=_duplicates(groups),
+        unexpected=_unexpected(history),
+    )
+
+
+def loss_bound(acked: int) -> float | None:
+    """Return the share of alerts, 0 to 1, below which the loss lies with 95 % confidence when none of
+    ``acked`` was lost: 1 - 0.05^(1/n), the exact binomial bound (Clopper-Pearson for zero events)."""
+    return None if acked <= 0 else 1 - 0.05 ** (1 / acked)
+
+
+def _groups(history: History) -> dict[int, _Group]:
+    groups: dict[int, _Group] = defaultdict(lambda: _Group([], []))
+    subject_of = {a.number: a.subject for a in history.attempts}
+    for attempt in history.attempts:
+        groups[attempt.subject].attempts.append(attempt)
+    for resource in history.resources or ():
+        creator = resource.creator
+        subject = resource.subject if resource.subject is not None else subject_of.get(creator or 0)
+        members = {subject_of.get(number, number) for number in resource.aggregated}
+        if (subject is not None and creator is not None) or (subject is not None and not resource.aggregated):
+            members.add(subject)
+        for member in members:
+            groups[member].resources.append(resource)
+    return groups
+
+
+def _settle(group: _Group) -> _Settled:
+    acked = sorted((a for a in group.attempts if _wants_truth(a)), key=lambda a: a.number)
+    unsure = [a.number for a in group.attempts if a.outcome is Outcome.INDETERMINATE]
+    creators = {r.creator for r in group.resources if r.creator is not None}
+    members = {n for r in group.resources for n in r.aggregated}
+    created = [a for a in acked if a.number in creators]
+    aggregated = [a for a in acked if a.number not in creators and a.number in members]
+    rest = [a for a in acked if a.number not in creators and a.number not in members]
+    single = [r for r in group.resources if not r.aggregated]
+    spare = sum(r.count - (r.creator is not None) for r in single)
+    # A creator that is named twice (two resources from one alert) frees no count for another.
+    counted = min(len(rest), max(0, spare))
+    return _Settled(
+        created=len(created),
+        aggregated=len(aggregated),
+        deduplicated=counted,
+        lost=tuple(a.number for a in rest[counted:]),
+        recovered=tuple(n for n in unsure if n in creators or n in members),
+    )
+
+
+def _wants_truth(attempt: Attempt) -> bool:
+    return attempt.outcome is Outcome.ACKED and attempt.kind != "resolved"
+
+
+def _duplicates(groups: dict[int, _Group]) -> tuple[tuple[str, ...], ...]:
+    found = []
+    for _, group in sorted(groups.items()):
+        names = sorted({r.name for r in group.resources if not r.aggregated})
+        if len(names) > 1:
+            found.append(tuple(names))
+    return tuple(found)
+
+
+def _unexpected(history: History) -> tuple[str, ...]:
+    """Name the resources of this run that no alert explains: their alert was never sent."""
+    sent = [a for a in history.attempts if a.outcome is not Outcome.UNSENT]
+    numbers, subjects = {a.number for a in sent}, {a.subject for a in sent}
+    found = []
+    for resource in history.resources or ():
+        ids = [n for n in (resource.creator, *resource.aggregated) if n is not None]
+        strange = (
+            resource.subject is not None and not resource.aggregated and resource.subject not in subjects
+        )
+        if strange or any(n not in numbers for n in ids):
+            found.append(resource.name)
+    return tuple(sorted(found))

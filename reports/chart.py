@@ -1,0 +1,207 @@
+"""A run on one time axis: outcomes, latencies, breaker, faults and losses, as plain numbers to be drawn."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from reports import signals
+from reports.history import Attempt, History, Observation, Outcome
+from reports.interval import Interval
+from reports.presentation import recoveries
+from reports.verdict import Verdict
+
+CLASSES = ("acked", "safe", "unsafe", "indeterminate", "unsent", "lost")
+MOST_POINTS = 20_000
+MOST_BUCKETS = 600
+# A sample vouches for the time until the next one, but for no longer than this.
+VOUCHES_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Latencies of one class: ``at_ms`` is the due time since the start, as differences from point to point;
+    ``took_ms`` counts from the due time to the whole answer."""
+
+    at_ms: tuple[int, ...]
+    took_ms: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A state over time: (begin_s, end_s, state). Where no span is, nothing was seen."""
+
+    name: str
+    spans: tuple[tuple[float, float, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A fault: from and to (seconds since the start) as asked for and as it was, None if it never began."""
+
+    name: str
+    asked: tuple[float, float]
+    seen: tuple[float, float] | None
+    bit: bool | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """All that is drawn. ``rates`` are alerts per second by class, one number a bucket of ``bucket_s``, by
+    due time; ``shown`` of ``answered`` latencies are in ``points``: of each class and ``window_s`` the
+    slowest, and every lost one; ``unplaced`` alerts have no recorded due time."""
+
+    end_s: float
+    bucket_s: float
+    rates: dict[str, tuple[float, ...]]
+    points: dict[str, Points]
+    answered: int
+    shown: int
+    window_s: float
+    unplaced: int
+    lanes: tuple[Lane, ...]
+    bands: tuple[Band, ...]
+    phases: tuple[tuple[str, float, float], ...]
+    recovered: tuple[tuple[float, float], ...]
+    lost_ms: tuple[int, ...]
+
+
+def chart(history: History, verdict: Verdict, most_points: int = MOST_POINTS) -> Chart:
+    """Return what is drawn of a run."""
+    lost = frozenset(verdict.account.lost) if history.resources is not None else frozenset()
+    # The folder gives alerts that were never begun no due time; second 0 would be a lie.
+    placed = [a for a in history.attempts if a.phase or a.begun_s is not None]
+    by_class: dict[str, list[Attempt]] = {name: [] for name in CLASSES}
+    for attempt in sorted(placed, key=lambda a: (a.due_s, a.number)):
+        by_class[_class(attempt, lost)].append(attempt)
+    end_s = _end_s(history)
+    bucket_s = float(max(1, math.ceil(end_s / MOST_BUCKETS)))
+    answered = {name: [a for a in group if a.done_s is not None] for name, group in by_class.items()}
+    total = sum(len(group) for group in answered.values())
+    thin = total - len(answered["lost"]) > most_points
+    classes = sum(bool(group) for name, group in answered.items() if name != "lost")
+    window_s = end_s / max(1, most_points // max(1, classes)) if thin else 0.0
+    kept = {
+        name: _slowest(group, window_s) if window_s and name != "lost" else group
+        for name, group in answered.items()
+    }
+    return Chart(
+        end_s=end_s,
+        bucket_s=bucket_s,
+        rates={name: _rates(group, bucket_s, end_s) for name, group in by_class.items()},
+        points={name: _points(group) for name, group in kept.items()},
+        answered=total,
+        shown=sum(len(group) for group in kept.values()),
+        window_s=window_s,
+        unplaced=len(history.attempts) - len(placed),
+        lanes=_lanes(history),
+        bands=_bands(history),
+        phases=tuple((p.name, p.begin_s, p.end_s) for p in history.run.phases),
+        recovered=_recovered(history),
+        lost_ms=_differences(round(a.due_s * 1000) for a in by_class["lost"]),
+    )
+
+
+def _class(attempt: Attempt, lost: frozenset[int]) -> str:
+    if attempt.outcome is Outcome.REJECTED:
+        return "safe" if attempt.kind == "safe" else "unsafe"
+    return "lost" if attempt.number in lost else attempt.outcome.value
+
+
+def _end_s(history: History) -> float:
+    times = [p.end_s for p in history.run.phases]
+    times += [t for a in history.attempts for t in (a.due_s, a.done_s) if t is not None]
+    times += [o.answered_s for o in history.observations]
+    times += [i.ended.latest_s for i in history.injections if i.ended]
+    return max((t for t in times if math.isfinite(t)), default=1.0) or 1.0
+
+
+def _rates(group: list[Attempt], bucket_s: float, end_s: float) -> tuple[float, ...]:
+    counts = [0] * (int(end_s // bucket_s) + 1)
+    for attempt in group:
+        counts[int(attempt.due_s // bucket_s)] += 1
+    return tuple(round(count / bucket_s, 3) for count in counts)
+
+
+def _slowest(group: list[Attempt], window_s: float) -> list[Attempt]:
+    windows: dict[int, Attempt] = {}
+    for attempt in group:
+        window = int(attempt.due_s // window_s)
+        if window not in windows or _took(windows[window]) < _took(attempt):
+            windows[window] = attempt
+    return list(windows.values())
+
+
+def _took(attempt: Attempt) -> float:
+    return attempt.latency_s or 0.0
+
+
+def _points(group: list[Attempt]) -> Points:
+    at_ms = _differences(round(a.due_s * 1000) for a in group)
+    return Points(at_ms, tuple(round(_took(a) * 1000, 1) for a in group))
+
+
+def _differences(values: Iterable[int]) -> tuple[int, ...]:
+    # Differences are shorter to write down than times; a page holds up to 20,000 of them.
+    listed = list(values)
+    return tuple(b - a for a, b in zip([0, *listed], listed, strict=False))
+
+
+def _lanes(history: History) -> tuple[Lane, ...]:
+    samples = history.samples(signals.METRICS)
+    keys = sorted({key for o in samples for key in o.values if key.startswith("breaker.")})
+    words = {signals.CLOSED: "closed", signals.HALF_OPEN: "half-open", signals.OPEN: "open"}
+    lanes = []
+    for key in keys:
+        known = [o for o in samples if o.ok and key in o.values]
+        states = [(o, words.get(o.values[key], f"state {o.values[key]:g}")) for o in known]
+        lanes.append(Lane(f"breaker {key.removeprefix('breaker.')}", _spans(states)))
+    ready = [(o, "ready" if o.ok else "not ready") for o in history.samples(signals.READY)]
+    return (*lanes, Lane("readiness", _spans(ready))) if ready else tuple(lanes)
+
+
+def _spans(states: list[tuple[Observation, str]]) -> tuple[tuple[float, float, str], ...]:
+    spans: list[tuple[float, float, str]] = []
+    nexts = [sample.answered_s for sample, _ in states[1:]] + [math.inf]
+    for (sample, state), next_s in zip(states, nexts, strict=True):
+        until_s = round(min(max(next_s, sample.answered_s), sample.answered_s + VOUCHES_S), 3)
+        if spans and spans[-1][2] == state and spans[-1][1] >= sample.answered_s - 0.001:
+            spans[-1] = (spans[-1][0], until_s, state)
+        else:
+            spans.append((round(sample.answered_s, 3), until_s, state))
+    return tuple(spans)
+
+
+def _bands(history: History) -> tuple[Band, ...]:
+    bands = []
+    for i in history.injections:
+        seen = None
+        if i.began:
+            end_s = i.ended.latest_s if i.ended and math.isfinite(i.ended.latest_s) else _end_s(history)
+            seen = (i.began.earliest_s, end_s)
+        words = {
+            True: "observed",
+            False: "injected, but no effect seen",
+            None: "injected, but nobody could look",
+        }
+        asked = (i.asked_at_s, i.asked_at_s + i.asked_for_s)
+        bands.append(Band(i.name, asked, seen, i.bit, words[i.bit] if seen else "never began"))
+    return tuple(bands)
+
+
+def _recovered(history: History) -> tuple[tuple[float, float], ...]:
+    """Return when the last bad reading gave way to good ones, for each recovery that is asked for."""
+    found: dict[Interval, None] = defaultdict()
+    for asked in recoveries(history):
+        injection = history.injection(str(asked.options.get("fault", "")))
+        if injection is None or injection.began is None:
+            continue
+        sources = signals.health(history, str(asked.options.get("component", "redis")))
+        turns = [signals.turned_good(r, injection.began.earliest_s) for r in sources.values()]
+        bad = [turn for turn in turns if turn]
+        if bad and all(math.isfinite(turn.latest_s) for turn in bad):
+            found[Interval(max(t.earliest_s for t in bad), max(t.latest_s for t in bad))] = None
+    return tuple((i.earliest_s, i.latest_s) for i in found)

@@ -1,0 +1,46 @@
+"""No acknowledged alert is lost: each is read back by its id, or covered by an occurrence count."""
+
+from __future__ import annotations
+
+from reports.accounting import account
+from reports.finding import Finding, failed, passed, unknown
+from reports.history import History
+
+CONCLUSIVE = True
+_WANTED = "0 acknowledged alerts lost"
+
+
+def check(history: History) -> Finding:
+    """Join the ledger with the resources; indeterminate alerts that never turn up are not lost."""
+    if history.resources is None:
+        return unknown(
+            _WANTED,
+            "the resources were never read",
+            0,
+            "let the run end by itself, with the Kubernetes API reachable",
+        )
+    found = account(history)
+    turned_up = f"; {len(found.recovered)} of {found.indeterminate} indeterminate ones turned up"
+    got = f"{len(found.lost)} of {found.acked} lost" + (turned_up if found.indeterminate else "")
+    numbers = {"lost": float(len(found.lost)), "acked": float(found.acked)}
+    if not history.stable:
+        mend = "two readings in a row differed; lengthen the scenario's settle"
+        return unknown(_WANTED, got + " in a reading that still moved", found.acked, mend, numbers=numbers)
+    if found.lost:
+        return failed(_WANTED, got, found.acked, _stories(history, found.lost), numbers)
+    if not found.acked:
+        return unknown(_WANTED, "nothing was acknowledged", 0, "check that the Gateway accepts alerts at all")
+    return passed(_WANTED, got, found.acked, numbers)
+
+
+def _stories(history: History, lost: tuple[int, ...]) -> list[str]:
+    by_number = {a.number: a for a in history.attempts}
+    stories = []
+    for number in lost:
+        attempt = by_number[number]
+        stories.append(
+            f"{history.run.token}-{number:07d}: due {attempt.due_s:.3f} s ({attempt.phase}), "
+            f"answered {attempt.status} {attempt.kind} at {attempt.done_s or 0:.3f} s, "
+            "in no RemediationRequest"
+        )
+    return stories

@@ -1,0 +1,192 @@
+"""A run's folder on disk: append-only JSON lines while it runs, a History when it is read back.
+
+::
+
+    run.json            what was to be done (written first)
+    ledger.jsonl        open, begin/end of each alert, seal
+    observations.jsonl  one line a probe's answer
+    injections.jsonl    one line a change of an injection; the last of each name counts
+    truth.json          the RemediationRequests as read at the end
+    end.json            how the run ended (written last, before the verdict)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from reports.history import (
+    Asked,
+    Attempt,
+    History,
+    Injection,
+    Observation,
+    Outcome,
+    PhaseSpan,
+    Resource,
+    Run,
+)
+from reports.interval import Interval
+
+FORMAT = 1
+
+
+class FolderError(ValueError):
+    """A folder that holds no run; the message names it and what is missing."""
+
+
+def write_run(folder: Path, run: Run) -> None:
+    """Write what is to be done.
+
+    Raises:
+        OSError: if the disk does not take it.
+    """
+    _write(folder / "run.json", {"format": FORMAT, **asdict(run)})
+
+
+def write_truth(folder: Path, resources: list[Resource], *, stable: bool) -> None:
+    """Write the resources as they were read at the end."""
+    _write(folder / "truth.json", {"stable": stable, "resources": [asdict(r) for r in resources]})
+
+
+def write_end(folder: Path, ended: str, detail: str) -> None:
+    """Write how the run ended: completed, interrupted or failed."""
+    _write(folder / "end.json", {"ended": ended, "detail": detail})
+
+
+def read(folder: Path) -> History:
+    """Read a run back, however much of it there is; what is missing or torn is named in ``damage``.
+
+    Raises:
+        FolderError: if there is no readable run.json.
+    """
+    run = _run(folder)
+    damage: list[str] = []
+    attempts, sealed = _ledger(folder, run, damage)
+    truth = _document(folder / "truth.json", damage)
+    end = _document(folder / "end.json", damage)
+    injections = {line["name"]: _injection(line) for line in _lines(folder / "injections.jsonl", damage)}
+    return History(
+        run=run,
+        attempts=tuple(attempts),
+        injections=tuple(injections.values()),
+        observations=tuple(_observation(line) for line in _lines(folder / "observations.jsonl", damage)),
+        resources=None if truth is None else tuple(_resource(r) for r in truth["resources"]),
+        stable=bool(truth and truth["stable"]),
+        sealed=sealed,
+        ended=end["ended"] if end else "",
+        ended_detail=end["detail"] if end else "",
+        damage=tuple(damage),
+    )
+
+
+def _write(path: Path, value: object) -> None:
+    # Written beside and renamed, so that a reader finds the whole of it or nothing.
+    beside = path.with_suffix(".part")
+    beside.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+    beside.replace(path)
+
+
+def _run(folder: Path) -> Run:
+    path = folder / "run.json"
+    try:
+        got = json.loads(path.read_text(encoding="utf-8"))
+        if got.pop("format") != FORMAT:
+            raise FolderError(f"{path}: was written in another format than {FORMAT}; use that version")
+        phases = tuple(PhaseSpan(**phase) for phase in got.pop("phases"))
+        promises = tuple(Asked(**asked) for asked in got.pop("promises"))
+        return Run(**got, phases=phases, promises=promises)
+    except OSError as problem:
+        raise FolderError(f"{path}: cannot be read ({problem.strerror}); name a run's folder") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+        if isinstance(problem, FolderError):
+            raise
+        raise FolderError(f"{path}: is not a run's description ({problem}); name a run's folder") from None
+
+
+def _ledger(folder: Path, run: Run, damage: list[str]) -> tuple[list[Attempt], bool]:
+    begun: dict[int, dict[str, Any]] = {}
+    ended: dict[int, dict[str, Any]] = {}
+    seal: int | None = None
+    for line in _lines(folder / "ledger.jsonl", damage):
+        if line["r"] == "begin":
+            begun[line["n"]] = line
+        elif line["r"] == "end":
+            if line["n"] in ended:
+                damage.append(f"ledger.jsonl: alert {line['n']} ended twice")
+            ended[line["n"]] = line
+        elif line["r"] == "seal":
+            seal = line["begun"]
+    if seal is not None and seal != len(begun):
+        damage.append(f"ledger.jsonl: sealed with {seal} alerts begun, {len(begun)} are there")
+    sealed = seal is not None and seal == len(begun)
+    attempts = [_attempt(begun[n], ended.get(n)) for n in sorted(begun)]
+    missing = [n for n in range(run.planned) if n not in begun]
+    # Never begun means not one byte went out; only a killed writer could have begun one unrecorded, and it
+    # writes the beginning down before it connects.
+    attempts += [Attempt(n, n, "", 0.0, Outcome.UNSENT, "stopped") for n in missing]
+    return attempts, sealed
+
+
+def _attempt(begin: dict[str, Any], end: dict[str, Any] | None) -> Attempt:
+    common = {"number": begin["n"], "subject": begin["s"], "phase": begin["p"], "due_s": begin["due"]}
+    if end is None:
+        detail = "begun, and the generator died before it wrote the outcome"
+        return Attempt(
+            **common, outcome=Outcome.INDETERMINATE, kind="killed", begun_s=begin["at"], detail=detail
+        )
+    return Attempt(
+        **common,
+        outcome=Outcome(end["o"]),
+        kind=end["k"],
+        begun_s=begin["at"],
+        sent_s=end["sent"],
+        done_s=end["done"],
+        status=end["status"],
+        detail=end["detail"],
+    )
+
+
+def _injection(line: dict[str, Any]) -> Injection:
+    spans = {key: Interval(**line[key]) if line[key] else None for key in ("began", "ended")}
+    return Injection(**{**line, **spans, "evidence": tuple(line["evidence"])})
+
+
+def _observation(line: dict[str, Any]) -> Observation:
+    return Observation(**line)
+
+
+def _resource(value: dict[str, Any]) -> Resource:
+    return Resource(**{**value, "aggregated": tuple(value["aggregated"])})
+
+
+def _document(path: Path, damage: list[str]) -> dict[str, Any] | None:
+    if not path.exists():
+        return None
+    try:
+        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as problem:
+        damage.append(f"{path.name}: {problem}")
+        return None
+    return value
+
+
+def _lines(path: Path, damage: list[str]) -> Iterator[dict[str, Any]]:
+    if not path.exists():
+        return
+    for number, text in enumerate(path.read_bytes().splitlines(), start=1):
+        try:
+            yield json.loads(text)
+        except ValueError:
+            damage.append(f"{path.name}: line {number} is torn")
+
+
+def stored_sentence(folder: Path) -> str:
+    """Return the verdict's sentence as it was written, for lists: judging all again would take long."""
+    try:
+        return str(json.loads((folder / "verdict.json").read_text(encoding="utf-8"))["sentence"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "no verdict: the run did not get that far"

@@ -1,0 +1,168 @@
+"""The recorded truth of one run: all that the judge ever sees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from reports.interval import Interval
+
+
+class Outcome(StrEnum):
+    """What the sender may believe of an alert; not what is true."""
+
+    ACKED = "acked"
+    REJECTED = "rejected"
+    INDETERMINATE = "indeterminate"
+    UNSENT = "unsent"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One alert and how its sending ended. Times in seconds since the start; None if it never came so far:
+    ``begun_s`` when the generator took it up, ``sent_s`` when its last byte was handed over, ``done_s``
+    when the answer was whole or given up.
+
+    ``kind`` refines the outcome: created, duplicate, aggregated, resolved of ACKED; safe, unsafe of REJECTED;
+    connect, send, answer, body, killed of INDETERMINATE; connect, stopped of UNSENT.
+    """
+
+    number: int
+    subject: int
+    phase: str
+    due_s: float
+    outcome: Outcome
+    kind: str = ""
+    begun_s: float | None = None
+    sent_s: float | None = None
+    done_s: float | None = None
+    status: int | None = None
+    detail: str = ""
+
+    @property
+    def late_s(self) -> float | None:
+        """Return how late the generator itself was, whatever the target did."""
+        return None if self.begun_s is None else self.begun_s - self.due_s
+
+    @property
+    def latency_s(self) -> float | None:
+        """Return the seconds from the due time, not the send time, to the whole answer."""
+        return None if self.done_s is None else self.done_s - self.due_s
+
+
+@dataclass(frozen=True, slots=True)
+class Injection:
+    """A fault as it really was: asked for, effective, and whether its effect was seen.
+
+    ``bit`` is True when an effect of its own was observed, False when it was looked for and not seen,
+    None when nobody could look.
+    """
+
+    name: str
+    injector: str
+    asked_at_s: float
+    asked_for_s: float
+    began: Interval | None = None
+    ended: Interval | None = None
+    bit: bool | None = None
+    evidence: tuple[str, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """A probe's question and its answer; the values held at some instant in [asked_s, answered_s]."""
+
+    probe: str
+    asked_s: float
+    answered_s: float
+    ok: bool
+    values: Mapping[str, float] = field(default_factory=dict)
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A RemediationRequest as it was read back, with the alerts that can be recognised in it.
+
+    ``creator`` is the alert whose id stands in its annotation, ``subject`` the one in its pod label,
+    ``aggregated`` those in its affected resources; ``count`` is its occurrence count.
+    """
+
+    name: str
+    uid: str
+    creator: int | None
+    subject: int | None
+    aggregated: tuple[int, ...]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseSpan:
+    """When a phase of the plan begins and ends, in seconds since the start."""
+
+    name: str
+    begin_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A promise as the scenario asks for it."""
+
+    criterion: str
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What was to be done, by whom and against what."""
+
+    run_id: str
+    token: str
+    scenario: str
+    title: str
+    pace: str
+    target: str
+    started_at: str
+    seed: int
+    planned: int
+    faults_planned: int
+    faults_disabled: bool
+    phases: tuple[PhaseSpan, ...]
+    promises: tuple[Asked, ...]
+    command: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    target_facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A run as recorded. ``resources`` is None when the truth was never read; ``stable`` tells that two
+    readings of it in a row agreed. ``ended`` is completed, interrupted, failed, or empty if it died."""
+
+    run: Run
+    attempts: tuple[Attempt, ...]
+    injections: tuple[Injection, ...] = ()
+    observations: tuple[Observation, ...] = ()
+    resources: tuple[Resource, ...] | None = None
+    stable: bool = False
+    sealed: bool = False
+    ended: str = ""
+    ended_detail: str = ""
+    damage: tuple[str, ...] = ()
+
+    def of(self, outcome: Outcome) -> list[Attempt]:
+        """Return the attempts that ended so."""
+        return [attempt for attempt in self.attempts if attempt.outcome is outcome]
+
+    def samples(self, probe: str) -> list[Observation]:
+        """Return a probe's observations in order of asking."""
+        return sorted((o for o in self.observations if o.probe == probe), key=lambda o: o.asked_s)
+
+    def injection(self, name: str = "") -> Injection | None:
+        """Return the injection of that name, or the first one."""
+        wanted = [i for i in self.injections if name in ("", i.name)]
+        return min(wanted, key=lambda i: i.asked_at_s) if wanted else None

@@ -1,0 +1,93 @@
+"""Reports on disk: a run's folder is read and judged, and every format written beside the record."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from reports import folder as run_folder
+from reports import formats
+from reports.history import History
+from reports.presentation import plain
+from reports.verdict import Verdict, judge
+
+
+class UnknownFormatError(LookupError):
+    """A report format that does not exist; the message lists those that do."""
+
+
+def format_names() -> list[str]:
+    """Return the names of all formats: the files in `reports/formats/`."""
+    return sorted(module.name for module in pkgutil.iter_modules(formats.__path__))
+
+
+def load_format(name: str) -> ModuleType:
+    """Return a format's module.
+
+    Raises:
+        UnknownFormatError: naming those that exist.
+    """
+    if name not in format_names():
+        raise UnknownFormatError(f"unknown format {name!r}; there are: {', '.join(format_names())}")
+    return importlib.import_module(f"reports.formats.{name}")
+
+
+def write_all(folder: Path) -> Verdict:
+    """Read a run, judge it, and write every format that has a file of its own into the run's folder.
+
+    Rendering never changes a verdict: a format that fails is one line on stderr, and its old report, which
+    may say otherwise, is taken away.
+
+    Raises:
+        FolderError: if the folder holds no run.
+    """
+    history = run_folder.read(folder)
+    verdict = judge(history)
+    for name in format_names():
+        problem = _write_one(folder, name, history, verdict)
+        if problem:
+            print(problem, file=sys.stderr)
+    return verdict
+
+
+def rendered(name: str, history: History, verdict: Verdict) -> tuple[str, str]:
+    """Return a report and no problem, or no report and the problem as one line."""
+    try:
+        text: str = load_format(name).render(history, verdict)
+    except Exception as problem:  # noqa: BLE001 - a report must never cost the verdict, whatever breaks in it
+        return "", plain(f"report {name}: not made: {type(problem).__name__}: {problem}")
+    return text, ""
+
+
+def write_text(path: Path, text: str) -> str:
+    """Write a report whole or not at all; return no problem, or the problem as one line."""
+    beside = path.with_name(f"{path.name}.part")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    except (OSError, UnicodeError) as problem:
+        return plain(f"{path}: not written: {problem}; free the disk, or mend its permissions")
+    return ""
+
+
+def _write_one(folder: Path, name: str, history: History, verdict: Verdict) -> str:
+    try:
+        file = getattr(load_format(name), "FILE", "")
+    except Exception as broken:  # noqa: BLE001 - a format that cannot even be imported is no different
+        return plain(f"report {name}: not made: {type(broken).__name__}: {broken}")
+    if not file:
+        return ""
+    text, problem = rendered(name, history, verdict)
+    problem = problem or write_text(folder / file, text)
+    return f"{problem}{_without_old(folder / file)}" if problem else ""
+
+
+def _without_old(path: Path) -> str:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as problem:
+        return plain(f"; and an old report stays there ({problem}): do not believe it")
+    return ""

@@ -1,0 +1,1 @@
+"""The reference Gateway: from Alertmanager webhooks to RemediationRequests."""

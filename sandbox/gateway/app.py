@@ -1,0 +1,157 @@
+"""The HTTP interface of the Gateway: the webhook, health, readiness and metrics."""
+
+import asyncio
+import time
+from http import HTTPStatus
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sandbox.gateway import answer, log, webhook
+from sandbox.gateway import defects as planted
+from sandbox.gateway.breaker import CircuitBreaker, State
+from sandbox.gateway.deadline import Deadline
+from sandbox.gateway.defects import Defects
+from sandbox.gateway.health import Health
+from sandbox.gateway.metrics import Metrics
+from sandbox.gateway.pipeline import Pipeline, Result
+
+WEBHOOK_PATH = "/api/v1/signals/prometheus"
+LARGEST_BODY_BYTES = 256 * 1024
+# One budget for all alerts of a request: no answer takes 3 s, and Redis may have used 0.75 s of them.
+REQUEST_BUDGET_S = 2.2
+_ALERTS_AT_A_TIME = 16
+
+
+class GatewayApp:
+    """The routes, with what they need."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        health: Health,
+        breaker: CircuitBreaker,
+        metrics: Metrics,
+        defects: Defects,
+        namespace: str,
+    ) -> None:
+        self._pipeline = pipeline
+        self._health = health
+        self._breaker = breaker
+        self._metrics = metrics
+        self._defects = defects
+        self._namespace = namespace
+        routes = [
+            Route(WEBHOOK_PATH, self.receive_webhook, methods=["POST"]),
+            Route("/healthz", self.show_health),
+            Route("/readyz", self.show_readiness),
+            Route("/metrics", self.show_metrics),
+        ]
+        self.asgi: ASGIApp = _Timed(Starlette(routes=routes), metrics, {route.path for route in routes})
+
+    async def receive_webhook(self, request: Request) -> Response:
+        """POST of an Alertmanager webhook."""
+        media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+        if media_type != "application/json":
+            return self._refuse_request(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "content_type", "the Content-Type must be application/json"
+            )
+        body = await _read(request)
+        if body is None:
+            return self._refuse_request(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", f"the limit is {LARGEST_BODY_BYTES} bytes"
+            )
+        try:
+            alerts = webhook.parse_body(body)
+        except webhook.WebhookError as error:
+            return self._refuse_request(HTTPStatus.BAD_REQUEST, error.reason, str(error))
+        deadline = Deadline.after(REQUEST_BUDGET_S)
+        places = asyncio.Semaphore(_ALERTS_AT_A_TIME)
+
+        async def process(alert: webhook.Alert | webhook.WebhookError) -> Result:
+            async with places:
+                return await self._pipeline.process(alert, deadline)
+
+        results = await asyncio.gather(*map(process, alerts))
+        return answer.to_results(results, self._namespace, self._refusal_status(results))
+
+    async def show_health(self, request: Request) -> Response:
+        """GET /healthz: the process lives."""
+        return JSONResponse({"status": "ok"})
+
+    async def show_readiness(self, request: Request) -> Response:
+        """GET /readyz: whether alerts should be sent here."""
+        reason = self._health.unready_reason()
+        if reason is None:
+            return JSONResponse({"status": "ready"})
+        return JSONResponse({"status": "unready", "reason": reason}, HTTPStatus.SERVICE_UNAVAILABLE)
+
+    async def show_metrics(self, request: Request) -> Response:
+        """GET /metrics in the Prometheus text format."""
+        if self._breaker.state is not State.CLOSED and self._defects.bite(planted.METRICS_HANG):
+            await self._breaker_closes()
+        return Response(generate_latest(self._metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    async def _breaker_closes(self) -> None:
+        while self._breaker.state is not State.CLOSED:
+            await asyncio.sleep(0.1)
+
+    def _refuse_request(self, status: int, reason: str, detail: str) -> Response:
+        self._metrics.alerts_rejected_total.labels(reason).inc()
+        log.warning("request refused", status=int(status), reason=reason, error=detail)
+        return answer.problem(status, detail)
+
+    def _refusal_status(self, results: list[Result]) -> int:
+        accepted = any(result.accepted for result in results)
+        if not accepted and any(result.status == "failed" for result in results):
+            if self._defects.bite(planted.REJECT_WITH_429):
+                return HTTPStatus.TOO_MANY_REQUESTS
+            if self._defects.bite(planted.REJECT_WITH_500):
+                return HTTPStatus.INTERNAL_SERVER_ERROR
+        return HTTPStatus.SERVICE_UNAVAILABLE
+
+
+async def _read(request: Request) -> bytes | None:
+    """The whole body, or None as soon as it is seen to be too large."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > LARGEST_BODY_BYTES:
+        return None
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_BODY_BYTES:
+            return None
+    return bytes(body)
+
+
+class _Timed:
+    """Measures every request, from its head to the end of its answer."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, endpoints: set[str]) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._endpoints = endpoints
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun_s = time.perf_counter()
+        endpoint = scope["path"] if scope["path"] in self._endpoints else "other"
+        status = "none"
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = str(message["status"])
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_and_note)
+        finally:
+            duration = self._metrics.http_request_duration_seconds.labels(endpoint, scope["method"], status)
+            duration.observe(time.perf_counter() - begun_s)

@@ -1,0 +1,139 @@
+"""Planted defects: named faults of the Gateway itself, so that every promise can be seen to be broken.
+
+Each call site asks `bite(NAME)` at the very line where the fault happens. A bite is counted.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+ACK_THEN_DROP = "ack-then-drop-on-redis-failure"
+BREAKER_NEVER_OPENS = "breaker-never-opens"
+BREAKER_OPENS_LATE = "breaker-opens-late"
+BREAKER_NEVER_CLOSES = "breaker-never-closes"
+DROP_ONE_IN = "drop-one-in"
+TWO_CRDS = "two-crds-after-failover"
+UNSENT_CRD = "unsent-crd"
+COUNT_LOST = "count-lost-on-conflict"
+METRICS_HANG = "metrics-hang-on-redis-failure"
+REJECT_WITH_429 = "reject-with-429"
+REJECT_WITH_500 = "reject-with-500"
+CRASH = "crash-on-redis-failure"
+
+UNSENT_CRD_EVERY = 10
+
+
+class Value(Enum):
+    """What stands behind the = of a defect."""
+
+    NONE = ""
+    SECONDS = "SECONDS"
+    COUNT = "N"
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """One defect that can be planted: its name, what it takes behind the =, and what it does, in one line."""
+
+    name: str
+    value: Value
+    description: str
+
+    @property
+    def usage(self) -> str:
+        """How it is written in GATEWAY_DEFECTS."""
+        return self.name if self.value is Value.NONE else f"{self.name}={self.value.value}"
+
+
+KNOWN = {
+    defect.name: defect
+    for defect in (
+        Defect(ACK_THEN_DROP, Value.NONE, "answers 2xx but creates nothing while Redis is away"),
+        Defect(BREAKER_NEVER_OPENS, Value.NONE, "the breaker stays closed however often Redis fails"),
+        Defect(BREAKER_OPENS_LATE, Value.SECONDS, "the breaker opens that long after the first failure"),
+        Defect(BREAKER_NEVER_CLOSES, Value.NONE, "the breaker stays half-open when Redis is back"),
+        Defect(DROP_ONE_IN, Value.COUNT, "acknowledges and drops every N-th alert, without any fault"),
+        Defect(
+            TWO_CRDS,
+            Value.NONE,
+            "a CRD made while Redis is away gets a random name, so a duplicate makes another",
+        ),
+        Defect(
+            UNSENT_CRD,
+            Value.NONE,
+            f"every {UNSENT_CRD_EVERY}th created CRD brings one for an alert nobody sent",
+        ),
+        Defect(
+            COUNT_LOST, Value.NONE, "a conflicting update of occurrenceCount is given up and called counted"
+        ),
+        Defect(METRICS_HANG, Value.NONE, "/metrics does not answer while the breaker is not closed"),
+        Defect(
+            REJECT_WITH_429, Value.NONE, "refuses with 429 instead of 503, and refuses while Redis is away"
+        ),
+        Defect(
+            REJECT_WITH_500, Value.NONE, "refuses with 500 instead of 503, and refuses while Redis is away"
+        ),
+        Defect(CRASH, Value.NONE, "exits with 1 at the first Redis error"),
+    )
+}
+
+
+class DefectError(ValueError):
+    """GATEWAY_DEFECTS names a defect that does not exist, or gives it a value it cannot have."""
+
+
+class Defects:
+    """The defects planted in one Gateway, with the values they were given."""
+
+    def __init__(self, planted: dict[str, float], on_bite: Callable[[str], None] = lambda name: None) -> None:
+        self.planted = planted
+        self.on_bite = on_bite
+        self._seen = dict.fromkeys(planted, 0)
+
+    def bite(self, name: str) -> bool:
+        """True, and counted, when the defect is planted: the caller now misbehaves."""
+        if name not in self.planted:
+            return False
+        self.on_bite(name)
+        return True
+
+    def bite_every(self, name: str, nth: float | None = None) -> bool:
+        """As `bite`, but only at every `nth` question; without `nth`, at every N-th of the defect's value."""
+        if name not in self.planted:
+            return False
+        self._seen[name] += 1
+        return self._seen[name] % int(nth or self.planted[name]) == 0 and self.bite(name)
+
+    def planted_of(self, *names: str) -> str | None:
+        """The first of `names` that is planted."""
+        return next((name for name in names if name in self.planted), None)
+
+
+def parse(text: str) -> dict[str, float]:
+    """Names and values of a comma list such as "unsent-crd,drop-one-in=20"; 0.0 stands for no value.
+
+    Raises DefectError, naming what exists.
+    """
+    planted = {}
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        name, _, value = item.partition("=")
+        if name not in KNOWN:
+            known = ", ".join(defect.usage for defect in KNOWN.values())
+            raise DefectError(f"GATEWAY_DEFECTS: no defect is called {name!r}; there are: {known}")
+        planted[name] = _value(KNOWN[name], item, value)
+    return planted
+
+
+def _value(defect: Defect, item: str, text: str) -> float:
+    if defect.value is Value.NONE:
+        if text:
+            raise DefectError(f"GATEWAY_DEFECTS: {item!r}: this defect takes no value; write {defect.usage}")
+        return 0.0
+    try:
+        value = float(text) if defect.value is Value.SECONDS else float(int(text))
+    except ValueError:
+        value = 0.0
+    if not 0.0 < value < 1e9:
+        wanted = "seconds above 0" if defect.value is Value.SECONDS else "a whole number above 0"
+        raise DefectError(f"GATEWAY_DEFECTS: {item!r} needs {wanted}; write {defect.usage}")
+    return value

@@ -1,0 +1,153 @@
+"""What happens to one alert: Redis is asked whether it is known, and the Kubernetes API makes it durable."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sandbox.gateway import defects as planted
+from sandbox.gateway import log
+from sandbox.gateway import remediation_request as rr
+from sandbox.gateway.breaker import State
+from sandbox.gateway.deadline import Deadline
+from sandbox.gateway.defects import Defects
+from sandbox.gateway.kubernetes_client import KubernetesError
+from sandbox.gateway.metrics import Metrics
+from sandbox.gateway.redis_cache import RedisAwayError, RedisCache
+from sandbox.gateway.remediation_store import Claim, RemediationStore
+from sandbox.gateway.unsent import unsent
+from sandbox.gateway.webhook import Alert, WebhookError
+
+ACCEPTED = ("created", "duplicate", "resolved")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one alert.
+
+    `status` is created, duplicate or resolved (all accepted), failed (try again) or rejected (unusable).
+    """
+
+    status: str
+    message: str
+    fingerprint: str = ""
+    name: str = ""
+    count: int = 0
+    reason: str = ""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the sender may forget the alert."""
+        return self.status in ACCEPTED
+
+
+class _RefusedError(Exception):
+    """A planted defect refuses the alert because Redis is away."""
+
+
+class Pipeline:
+    """Processes alerts, any number at a time."""
+
+    def __init__(
+        self, cache: RedisCache, store: RemediationStore, metrics: Metrics, defects: Defects
+    ) -> None:
+        self._cache = cache
+        self._store = store
+        self._metrics = metrics
+        self._defects = defects
+        self._in_fallback = False
+        self._unsent = 0
+
+    async def process(self, alert: Alert | WebhookError, deadline: Deadline) -> Result:
+        """What became of `alert`; created and duplicate mean that the Kubernetes API has it. Never raises."""
+        self._metrics.alerts_received_total.inc()
+        result = await self._outcome(alert, deadline)
+        self._metrics.alerts_processed_total.labels(result.status).inc()
+        if result.status == "duplicate":
+            self._metrics.alerts_deduplicated_total.inc()
+        if not result.accepted:
+            self._metrics.alerts_rejected_total.labels(result.reason).inc()
+            log.warning("alert refused", status=result.status, reason=result.reason, error=result.message)
+        return result
+
+    async def _outcome(self, alert: Alert | WebhookError, deadline: Deadline) -> Result:
+        if isinstance(alert, WebhookError):
+            return Result("rejected", str(alert), reason=alert.reason)
+        if alert.resolved:
+            return Result("resolved", "resolved alerts are accepted and not recorded", alert.fingerprint)
+        if self._defects.bite_every(planted.DROP_ONE_IN):
+            return _acknowledged_without_record(alert)
+        try:
+            return await self._record(alert, deadline)
+        except KubernetesError as error:
+            message, reason = str(error), f"kubernetes_{error.reason}"
+        except _RefusedError as error:
+            message, reason = str(error), "redis_away"
+        return Result("failed", message, alert.fingerprint, reason=reason)
+
+    async def _record(self, alert: Alert, deadline: Deadline) -> Result:
+        name, away = await self._lookup(alert)
+        redis_is_sick = away is not None or self._cache.breaker.state is not State.CLOSED
+        if redis_is_sick and self._defects.bite(planted.ACK_THEN_DROP):
+            return _acknowledged_without_record(alert)
+        if redis_is_sick and (
+            defect := self._defects.planted_of(planted.REJECT_WITH_429, planted.REJECT_WITH_500)
+        ):
+            raise _RefusedError(f"Redis is away and the defect {defect} is planted")
+        if name is not None:
+            count = await self._store.count_once_more(name, deadline)
+            if count is not None:
+                return self._result(alert, Claim(name, created=False, count=count))
+        claim = await self._claim(alert, away, deadline)
+        if away is None:
+            await self._remember(alert, claim.name)
+        if claim.created and self._defects.bite_every(planted.UNSENT_CRD, planted.UNSENT_CRD_EVERY):
+            await self._record_unsent(alert, deadline)
+        return self._result(alert, claim)
+
+    async def _claim(self, alert: Alert, away: str | None, deadline: Deadline) -> Claim:
+        source = "webhook" if away is None else "fallback"
+        if away is not None and self._defects.bite(planted.TWO_CRDS):
+            return await self._store.create_with_random_name(alert, source, deadline)
+        return await self._store.claim(alert, source, deadline, look_first=away is not None)
+
+    async def _lookup(self, alert: Alert) -> tuple[str | None, str | None]:
+        """The name that Redis knows, if any, and why Redis could not be asked, if so."""
+        try:
+            name = await self._cache.lookup(alert.fingerprint)
+        except RedisAwayError as error:
+            self._metrics.dedup_fallback_total.labels(error.reason).inc()
+            self._note_fallback(True, reason=error.reason)
+            return None, error.reason
+        self._note_fallback(False)
+        return name, None
+
+    async def _remember(self, alert: Alert, name: str) -> None:
+        try:
+            await self._cache.remember(alert.fingerprint, name)
+        except RedisAwayError as error:
+            # The CRD is the record; without the key the next duplicate only takes the longer way to it.
+            self._note_fallback(True, reason=error.reason)
+
+    async def _record_unsent(self, alert: Alert, deadline: Deadline) -> None:
+        ghost = unsent(alert, self._unsent)
+        self._unsent += 1
+        try:
+            await self._store.claim(ghost, "webhook", deadline, look_first=False)
+        except KubernetesError as error:
+            log.warning("planted defect could not make its CRD", defect=planted.UNSENT_CRD, error=str(error))
+
+    def _note_fallback(self, now: bool, **fields: str) -> None:
+        if now != self._in_fallback:
+            self._in_fallback = now
+            say: Callable[..., None] = log.warning if now else log.info
+            say("fallback to the Kubernetes API " + ("started" if now else "ended"), **fields)
+
+    def _result(self, alert: Alert, claim: Claim) -> Result:
+        status = "created" if claim.created else "duplicate"
+        message = "a RemediationRequest was created" if claim.created else "counted in its RemediationRequest"
+        return Result(status, message, alert.fingerprint, claim.name, claim.count)
+
+
+def _acknowledged_without_record(alert: Alert) -> Result:
+    """The lie of a planted defect: it looks exactly like the truth."""
+    name = rr.name_of(alert.fingerprint, 1)
+    return Result("created", "a RemediationRequest was created", alert.fingerprint, name, 1)

@@ -1,0 +1,112 @@
+"""Options: what `python -m sandbox` was asked to do, by arguments or by environment variables."""
+
+import argparse
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0}
+
+
+class OptionError(Exception):
+    """An option that cannot be used; the message names it, and the mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """One parsed command line. Empty gateway_command: the reference Gateway; gateway_port None: any."""
+
+    directory: Path | None
+    logs: Path | None
+    namespace: str
+    redis_server: str | None
+    gateway_command: tuple[str, ...]
+    gateway_port: int | None
+    gateway_defects: str
+    gateway_restart_delay_s: float
+    ready_timeout_s: float
+    die_with_parent: bool
+    ignore_sigint: bool
+
+
+def duration_s(text: str) -> float:
+    """Seconds of '500ms', '1.5s' or '2m'; raises argparse.ArgumentTypeError with the mend."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m)", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration with a unit; write 500ms, 15s or 2m")
+    return float(match[1]) * _UNITS_S[match[2]]
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; write a number from 1 to 65535")
+    return int(text)
+
+
+def _namespace(text: str) -> str:
+    if re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", text) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no namespace; write small letters, digits and '-'")
+    return text
+
+
+def _command(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be split as a shell would: {error}") from error
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise OptionError(message)
+
+
+def _flag(environment: Mapping[str, str], name: str) -> bool:
+    return environment.get(name, "").lower() in ("1", "true", "yes", "on")
+
+
+def parse(argv: Sequence[str], environment: Mapping[str, str]) -> Options:
+    """Arguments win over the environment. Raises OptionError; `--help` prints and raises SystemExit."""
+    parser = _Parser(
+        prog="python -m sandbox", description="The embedded world, until stdin ends.", allow_abbrev=False
+    )
+
+    def add(name: str, help_text: str, **how: object) -> None:
+        variable = "SANDBOX_" + name.removeprefix("--").replace("-", "_").upper()
+        if variable in environment:
+            how["default"] = environment[variable]
+        parser.add_argument(name, help=f"{help_text} [{variable}]", **how)  # type: ignore[arg-type]
+
+    add("--dir", "directory for this run's files, removed at the end (default: a temporary one)", type=Path)
+    add("--logs", "directory for one log per component, kept (default: DIR/logs, removed)", type=Path)
+    add("--namespace", "namespace the Gateway writes to", type=_namespace, default="alertstorm")
+    add("--redis-server", "redis-server or valkey-server >= 6.2 [also CHAOS_REDIS_SERVER]")
+    add("--gateway-command", "Gateway to run instead of the reference one", type=_command, default=())
+    add("--gateway-port", "port of the Gateway (default: a free one)", type=_port)
+    add("--gateway-defects", "defects of the reference Gateway, as a=1,b", default="")
+    add("--gateway-restart-delay", "wait before a dead Gateway is restarted", type=duration_s, default="1s")
+    add("--ready-timeout", "give up when not ready by then", type=duration_s, default="15s")
+    for name, help_text in (
+        ("--die-with-parent", "end when the parent process ends, even if stdin stays open"),
+        ("--ignore-sigint", "leave Ctrl-C to the parent, which closes stdin when it is done"),
+    ):
+        variable = "SANDBOX_" + name.removeprefix("--").replace("-", "_").upper()
+        default = _flag(environment, variable)
+        parser.add_argument(name, action="store_true", default=default, help=f"{help_text} [{variable}]")
+    asked = parser.parse_args(argv)
+    return Options(
+        directory=asked.dir,
+        logs=asked.logs,
+        namespace=asked.namespace,
+        redis_server=asked.redis_server or environment.get("CHAOS_REDIS_SERVER") or None,
+        gateway_command=asked.gateway_command,
+        gateway_port=asked.gateway_port,
+        gateway_defects=asked.gateway_defects,
+        gateway_restart_delay_s=asked.gateway_restart_delay,
+        ready_timeout_s=asked.ready_timeout,
+        die_with_parent=asked.die_with_parent,
+        ignore_sigint=asked.ignore_sigint,
+    )

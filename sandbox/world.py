@@ -1,0 +1,184 @@
+"""World: the seven components of one sandbox, how each is started, and in which order they become ready."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+
+from sandbox import kubeconfig, processes, wire
+from sandbox.component import NotReady, Spec
+from sandbox.options import Options
+from sandbox.ports import HOST, Ports
+from sandbox.processes import Launch
+from sandbox.redis_binary import RedisBinary
+from sandbox.redis_servers import MASTER, RedisServers
+from sandbox.supervisor import Supervisor
+from sandbox.wire import WireError
+
+_CHECKOUT = Path(__file__).resolve().parent.parent
+_API_RESTART_DELAY_S = 1.0
+
+
+async def _api_lacks(port: int) -> str | None:
+    try:
+        status = await wire.http_status(port, "/readyz")
+    except WireError as error:
+        return str(error)
+    return None if status == 200 else f"GET /readyz answers {status}"
+
+
+async def gateway_lacks(port: int) -> str | None:
+    """None when it is ready: GET /readyz, or else /ready, says 200; if it knows neither, it accepts."""
+    for path in ("/readyz", "/ready"):
+        try:
+            status = await wire.http_status(port, path)
+        except WireError as error:
+            return str(error)
+        if status != 404:
+            return None if status == 200 else f"GET {path} answers {status}"
+    return None if await wire.accepts_connections(port) else "accepts no connection"
+
+
+class World:
+    """One try at a sandbox: ports, files and components. A second try is a new World."""
+
+    def __init__(self, options: Options, binary: RedisBinary, home: Path, logs: Path, ports: Ports) -> None:
+        self.options = options
+        self._environment = processes.clean_environment(os.environ) | {
+            processes.RUN_MARK: str(home),
+            "PYTHONUNBUFFERED": "1",
+        }
+        self.kubeconfig = home / "kubeconfig"
+        self._api_port = ports.pick()
+        self.gateway_port = options.gateway_port or ports.pick()
+        if options.gateway_command:
+            ports.release(self.gateway_port)  # A foreign server may not be able to share it with its holder.
+        self.redis = RedisServers(
+            binary=binary,
+            directory=home / f"redis-{self._api_port}",
+            environment=self._environment,
+            redis_ports=(ports.pick(), ports.pick()),
+            sentinel_ports=(ports.pick(), ports.pick(), ports.pick()),
+        )
+        self._logs = logs
+        self._deadline_s = 0.0
+        self.supervisor = Supervisor(self._specs(), self.redis)
+
+    def _spec(
+        self,
+        name: str,
+        role: str,
+        port: int,
+        launch: Callable[[], Awaitable[Launch]],
+        lacks: Callable[[], Awaitable[str | None]],
+        restart_delay_s: float | None = None,
+    ) -> Spec:
+        return Spec(name, role, port, self._logs / f"{name}.log", launch, lacks, restart_delay_s)
+
+    def _specs(self) -> list[Spec]:
+        redis = self.redis
+        specs = [
+            self._spec(
+                f"redis-{i}", "redis", port, partial(self._redis_launch, i), partial(redis.redis_lacks, i)
+            )
+            for i, port in enumerate(redis.redis_ports)
+        ]
+        specs += [
+            self._spec(
+                f"sentinel-{i}",
+                "sentinel",
+                port,
+                partial(self._sentinel_launch, i),
+                partial(redis.sentinel_lacks, i),
+            )
+            for i, port in enumerate(redis.sentinel_ports)
+        ]
+        api, gateway = self._api_port, self.gateway_port
+        specs.append(
+            self._spec(
+                "kubernetes-api",
+                "kubernetes-api",
+                api,
+                self._api_launch,
+                partial(_api_lacks, api),
+                _API_RESTART_DELAY_S,
+            )
+        )
+        delay_s = self.options.gateway_restart_delay_s
+        specs.append(
+            self._spec(
+                "gateway", "gateway", gateway, self._gateway_launch, partial(gateway_lacks, gateway), delay_s
+            )
+        )
+        return specs
+
+    async def _redis_launch(self, index: int) -> Launch:
+        if self.supervisor.components[f"redis-{index}"].starts == 0:
+            return self.redis.redis_launch(index, self.redis.redis_ports[0])
+        return await self.redis.redis_relaunch(index)
+
+    async def _sentinel_launch(self, index: int) -> Launch:
+        return self.redis.sentinel_launch(index)
+
+    async def _api_launch(self) -> Launch:
+        argv = (sys.executable, "-m", "sandbox.kubernetes_api", "--listen", f"{HOST}:{self._api_port}")
+        return Launch(argv, self._environment, _CHECKOUT)
+
+    async def _gateway_launch(self) -> Launch:
+        """As a pod's, the environment is the same in every life: the primary is that of the first start."""
+        environment = self._environment | {
+            "GATEWAY_LISTEN_ADDR": f"{HOST}:{self.gateway_port}",
+            "GATEWAY_REDIS_ADDR": f"{HOST}:{self.redis.redis_ports[0]}",
+            "GATEWAY_REDIS_SENTINELS": ",".join(f"{HOST}:{port}" for port in self.redis.sentinel_ports),
+            "GATEWAY_REDIS_MASTER": MASTER,
+            "GATEWAY_NAMESPACE": self.options.namespace,
+            "KUBECONFIG": str(self.kubeconfig),
+        }
+        if self.options.gateway_defects:
+            environment["GATEWAY_DEFECTS"] = self.options.gateway_defects
+        if self.options.gateway_command:
+            return Launch(self.options.gateway_command, environment)
+        return Launch((sys.executable, "-m", "sandbox.gateway"), environment, _CHECKOUT)
+
+    async def start(self) -> None:
+        """Start everything and return when all is ready. Raises NotReady, OSError."""
+        self.redis.directory.mkdir()
+        self.redis.write_files()
+        kubeconfig.write(self.kubeconfig, f"http://{HOST}:{self._api_port}", self.options.namespace)
+        self._deadline_s = time.monotonic() + self.options.ready_timeout_s
+        try:
+            async with asyncio.TaskGroup() as group:
+                redis = group.create_task(self._start_redis())
+                api = group.create_task(self._start_ready("kubernetes-api"))
+                group.create_task(self._start_gateway(redis, api))
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from failures
+
+    def _left_s(self) -> float:
+        return max(0.1, self._deadline_s - time.monotonic())
+
+    async def _start_ready(self, name: str) -> None:
+        component = self.supervisor.components[name]
+        try:
+            await component.start()
+        except OSError as error:
+            raise NotReady(f"{name}: cannot be started: {error}") from error
+        await component.wait_ready(self._left_s())
+
+    async def _start_redis(self) -> None:
+        """Primary, replica in sync, Sentinels: in this order nobody waits a second for a next try."""
+        await self._start_ready("redis-0")
+        await self._start_ready("redis-1")
+        await asyncio.gather(*(self._start_ready(f"sentinel-{i}") for i in range(3)))
+
+    async def _start_gateway(self, *needed: asyncio.Task[None]) -> None:
+        """After all that it needs; then wait until the Sentinels could fail over."""
+        await asyncio.gather(*needed)
+        await self._start_ready("gateway")
+        while (lack := await self.redis.agreement_lacks()) is not None:
+            if time.monotonic() > self._deadline_s:
+                raise NotReady(f"sentinels: not ready in time: {lack}; mend: a longer --ready-timeout")
+            await asyncio.sleep(0.05)

@@ -1,0 +1,1 @@
+"""BEFORE: the plan. Pure: time in, decision out; no network, no clock, no randomness of its own."""

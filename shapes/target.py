@@ -1,0 +1,194 @@
+"""A target: how one Gateway release speaks, where its resources keep what, what its metrics are called."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from shapes import document, units
+from shapes.document import DocumentError, Node
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A command that brings the target up and prints its endpoints as one line of JSON."""
+
+    command: str
+    ready_timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where the target is; a started command fills in what the file leaves out. Empty: there is none."""
+
+    gateway_url: str = ""
+    metrics_url: str = ""
+    ready_url: str = ""
+    control_url: str = ""
+    kubeconfig: str = ""
+    namespace: str = ""
+    sentinels: tuple[str, ...] = ()
+    sentinel_master: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRules:
+    """How an answer is read. ``acked`` maps the body's status word to a kind (created, duplicate, aggregated,
+    resolved); ``indeterminate`` are status codes behind which a processed request may hide."""
+
+    acked: Mapping[str, str] = field(default_factory=lambda: {"created": "created", "duplicate": "duplicate"})
+    safe: tuple[int, ...] = ()
+    indeterminate: tuple[int, ...] = (502, 504)
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceRules:
+    """Where the RemediationRequests are and where they keep what; paths are dotted."""
+
+    group: str = "remediation.kubernaut.io"
+    version: str = "v1alpha1"
+    plural: str = "remediationrequests"
+    annotations: str = "spec.signalAnnotations"
+    labels: str = "spec.signalLabels"
+    count: str = "spec.deduplication.occurrenceCount"
+    aggregated: str = "spec.affectedResources"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric by its exposed name and the labels its series must carry; ``states`` maps words to values."""
+
+    name: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    states: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One Gateway release as this tool speaks to it. Timeouts in seconds."""
+
+    name: str
+    title: str
+    start: Start | None
+    endpoints: Endpoints
+    webhook_path: str
+    headers: Mapping[str, str]
+    answer_timeout_s: float
+    connect_timeout_s: float
+    answers: AnswerRules
+    resources: ResourceRules
+    metrics: Mapping[str, Metric]
+
+
+def names(folder: Path) -> list[str]:
+    """Return the names of the targets that a folder holds."""
+    return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+def find(folder: Path, name: str) -> Target:
+    """Return a target by its name, which is its file's.
+
+    Raises:
+        DocumentError: if there is none of that name (those that exist are listed), or it cannot be used.
+    """
+    if name not in names(folder):
+        raise DocumentError(
+            f"--chaos-target: unknown target {name!r}; {document.unknown(name, names(folder))}"
+        )
+    return parse(document.load(folder / f"{name}.yaml", f"scenarios/{folder.name}/{name}.yaml"), name)
+
+
+def parse(root: Node, name: str) -> Target:
+    """Return the target that a document describes.
+
+    Raises:
+        DocumentError: naming file, path and mend.
+    """
+    optional = (
+        "start",
+        "endpoints",
+        "webhook_path",
+        "headers",
+        "timeouts",
+        "answers",
+        "resources",
+        "metrics",
+    )
+    top = root.fields(required=("title",), optional=optional)
+    timeouts = top["timeouts"].fields(optional=("connect", "answer")) if "timeouts" in top else {}
+    seconds = {key: node.quantity(units.duration_s) for key, node in timeouts.items()}
+    metrics = top["metrics"].entries() if "metrics" in top else {}
+    return Target(
+        name=name,
+        title=top["title"].text(),
+        start=_start(top["start"]) if "start" in top else None,
+        endpoints=_endpoints(top["endpoints"]) if "endpoints" in top else Endpoints(),
+        webhook_path=top["webhook_path"].text() if "webhook_path" in top else "/api/v1/signals/prometheus",
+        headers=_words(top["headers"]) if "headers" in top else {},
+        answer_timeout_s=seconds.get("answer", 10.0),
+        connect_timeout_s=seconds.get("connect", 3.0),
+        answers=_answers(top["answers"]) if "answers" in top else AnswerRules(),
+        resources=ResourceRules(**_words(top["resources"], _RESOURCE))
+        if "resources" in top
+        else ResourceRules(),
+        metrics={key: _metric(node) for key, node in metrics.items()},
+    )
+
+
+def is_loopback(url: str) -> bool:
+    """Return whether a URL's host is this machine's loopback, by its literal address or as localhost."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+_RESOURCE = ("group", "version", "plural", "annotations", "labels", "count", "aggregated")
+_ENDPOINT = ("gateway_url", "metrics_url", "ready_url", "control_url", "kubeconfig", "namespace")
+
+
+def _start(node: Node) -> Start:
+    got = node.fields(required=("command",), optional=("ready_timeout",))
+    timeout_s = got["ready_timeout"].quantity(units.duration_s) if "ready_timeout" in got else 15.0
+    return Start(got["command"].text(), timeout_s)
+
+
+def _endpoints(node: Node) -> Endpoints:
+    got = node.fields(optional=(*_ENDPOINT, "sentinels", "sentinel_master"))
+    plain = {key: got[key].text() for key in (*_ENDPOINT, "sentinel_master") if key in got}
+    sentinels = tuple(item.text() for item in got["sentinels"].items()) if "sentinels" in got else ()
+    return Endpoints(**plain, sentinels=sentinels)
+
+
+def _answers(node: Node) -> AnswerRules:
+    got = node.fields(optional=("acked", "safe", "indeterminate"))
+    plain = AnswerRules()
+    codes = {
+        key: tuple(item.whole(least=100) for item in got[key].items())
+        for key in ("safe", "indeterminate")
+        if key in got
+    }
+    return AnswerRules(
+        acked=_words(got["acked"]) if "acked" in got else plain.acked,
+        safe=codes.get("safe", plain.safe),
+        indeterminate=codes.get("indeterminate", plain.indeterminate),
+    )
+
+
+def _metric(node: Node) -> Metric:
+    got = node.fields(required=("name",), optional=("labels", "states"))
+    states = got["states"].entries() if "states" in got else {}
+    return Metric(
+        name=got["name"].text(),
+        labels=_words(got["labels"]) if "labels" in got else {},
+        states={word: float(child.whole()) for word, child in states.items()},
+    )
+
+
+def _words(node: Node, known: tuple[str, ...] = ()) -> dict[str, str]:
+    got = node.fields(optional=known) if known else node.entries()
+    return {key: child.text() for key, child in got.items()}
