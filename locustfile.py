@@ -12,6 +12,8 @@ session = chaos_hooks.install(events)
 class AlertUser(User):
     """Emits Prometheus alerts as Alertmanager would post them, on the scenario's open schedule."""
 
+    host = "the scenario's target"  # Shown by the web UI, used by nobody.
+
     @task
     def emit(self) -> None:
         """Send every alert of the plan at its due time, then leave."""

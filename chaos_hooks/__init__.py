@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from locust.env import Environment
-from locust.event import Events
+if TYPE_CHECKING:
+    from locust.env import Environment
+    from locust.event import Events
 
-from chaos_hooks import options, web
-from chaos_hooks.session import Session
+    from chaos_hooks.session import Session
 
 
 def install(events: Events) -> Session:
     """Add every listener of this tool to Locust's events, in the order in which they fire."""
+    # Importing Locust patches the whole process; who only wants a part of this package is spared it.
+    from chaos_hooks import options, web
+    from chaos_hooks.session import Session
+
     session = Session()
 
     def on_options(parser: Any, **_: Any) -> None:

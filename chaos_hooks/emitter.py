@@ -74,8 +74,7 @@ class Emitter:
         # The beginning is on disk before the first byte goes out, so that a killed generator's record
         # never calls an alert unsent that may have arrived.
         begun_s = self._clock.now()
-        for planned in batch:
-            self._ledger.begin(planned, begun_s)
+        self._ledger.begin_post(batch, begun_s)
         body = alerts.body(self._recipe, self._naming, batch, rfc3339())
         try:
             exchange = self._sender.post(body)

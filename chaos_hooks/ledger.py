@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-import errno
-import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from chaos_hooks.answers import Answer
 from chaos_hooks.errors import RecordError
+from chaos_hooks.line_file import LineFile
 from reports.history import Outcome
 from shapes.alerts import Planned
-
-_MENDS = {
-    errno.ENOSPC: "make room on that disk",
-    errno.EDQUOT: "raise the quota, or make room",
-    errno.EFBIG: "raise the limit of a file's size (ulimit -f)",
-    errno.EIO: "use another disk, this one fails",
-    errno.EEXIST: "give each run a folder of its own",
-    errno.ENOENT: "make its folder first",
-}
-
-
-class LedgerError(RecordError):
-    """The disk does not take a line; the message names the file, what the system said, and the mend."""
 
 
 class Ledger:
     """An append-only file, read back by ``reports.folder.read``.
 
-    Each line is with the kernel whole when its method returns, so it survives a SIGKILL of this process (not
-    a loss of power: that would cost a sync a line). A line that cannot be written whole leaves nothing.
+    Each line is with the kernel whole when its method returns, see `LineFile`.
 
     ``counts`` are the alerts ended so far by outcome. Calls that contradict each other raise RuntimeError:
     they are a fault of this program, not of the disk.
@@ -41,21 +25,17 @@ class Ledger:
         """Create the file and open it with its first line.
 
         Raises:
-            LedgerError: if it exists already, or cannot be written.
+            RecordError: if it exists already, or cannot be written.
         """
         self.path = path
         self.counts: dict[Outcome, int] = dict.fromkeys(Outcome, 0)
         self._open: set[int] = set()
         self._known: set[int] = set()
-        self._size = 0
+        self._file = LineFile(path, new=True)
         try:
-            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        except OSError as problem:
-            raise _error(path, problem) from None
-        try:
-            self._append({"r": "open"})
-        except LedgerError:
-            os.close(self._fd)
+            self._file.append({"r": "open"})
+        except RecordError:
+            self._file.close()
             raise
 
     @property
@@ -72,7 +52,7 @@ class Ledger:
         """Record that an alert is taken up; to be called before its connection is made.
 
         Raises:
-            LedgerError: if the disk does not take it: the alert must not be sent.
+            RecordError: if the disk does not take it: the alert must not be sent.
         """
         self.begin_post((planned,), at_s)
 
@@ -80,12 +60,12 @@ class Ledger:
         """Record the alerts of one POST, in one write: all of them or none.
 
         Raises:
-            LedgerError: if the disk does not take them: the POST must not be sent.
+            RecordError: if the disk does not take them: the POST must not be sent.
         """
         numbers = [alert.number for alert in alerts]
         if len(set(numbers)) != len(numbers) or not self._known.isdisjoint(numbers):
             raise RuntimeError(f"{self.path}: an alert of {numbers} is begun twice")
-        self._append(
+        self._file.append(
             *(
                 {"r": "begin", "n": a.number, "s": a.subject, "p": a.phase, "due": a.due_s, "at": at_s}
                 for a in alerts
@@ -100,11 +80,11 @@ class Ledger:
         """Record how an alert ended. Times in seconds since the run's start.
 
         Raises:
-            LedgerError: if the disk does not take it: the alert stays in flight, and reads as indeterminate.
+            RecordError: if the disk does not take it: the alert stays in flight, and reads as indeterminate.
         """
         if number not in self._open:
             raise RuntimeError(f"{self.path}: alert {number} ends, but is not in flight")
-        self._append(
+        self._file.append(
             {
                 "r": "end",
                 "n": number,
@@ -123,38 +103,9 @@ class Ledger:
         """Write that nothing follows, and close. What is still in flight then reads as indeterminate.
 
         Raises:
-            LedgerError: if the disk does not take it; the file is closed, and reads as unsealed.
+            RecordError: if the disk does not take it; the file is closed, and reads as unsealed.
         """
         try:
-            self._append({"r": "seal", "begun": self.begun, "ended": self.begun - self.in_flight})
+            self._file.append({"r": "seal", "begun": self.begun, "ended": self.begun - self.in_flight})
         finally:
-            if self._fd >= 0:
-                os.close(self._fd)
-                self._fd = -1
-
-    def _append(self, *records: dict[str, object]) -> None:
-        if self._fd < 0:
-            raise RuntimeError(f"{self.path}: is sealed, nothing can be written any more")
-        lines = (json.dumps(record, separators=(",", ":"), allow_nan=False) + "\n" for record in records)
-        data = "".join(lines).encode()
-        left = memoryview(data)
-        try:
-            while left:
-                left = left[os.write(self._fd, left) :]
-        except OSError as problem:
-            self._cut()
-            raise _error(self.path, problem) from None
-        self._size += len(data)
-
-    def _cut(self) -> None:
-        """Take half a line away, which would spoil the next one should there be room again."""
-        try:
-            os.ftruncate(self._fd, self._size)
-        except OSError as problem:
-            raise _error(self.path, problem) from None
-
-
-def _error(path: Path, problem: OSError) -> LedgerError:
-    said = os.strerror(problem.errno) if problem.errno else str(problem)
-    mend = _MENDS.get(problem.errno or 0, "use a folder that can be written")
-    return LedgerError(f"{path}: cannot be written ({said}); {mend}")
+            self._file.close()

@@ -2,35 +2,61 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
 
 from chaos_hooks.errors import RecordError
 
+_MENDS = {
+    errno.ENOSPC: "make room on that disk",
+    errno.EDQUOT: "raise the quota, or make room",
+    errno.EFBIG: "raise the limit of a file's size (ulimit -f)",
+    errno.EIO: "use another disk, this one fails",
+    errno.EEXIST: "give each run a folder of its own",
+    errno.ENOENT: "make its folder first",
+}
+
 
 class LineFile:
-    """Each line is handed to the kernel whole, at once; there is no buffer to lose."""
+    """Each line is with the kernel whole when `append` returns, so it survives a SIGKILL of this process (not
+    a loss of power: that would cost a sync a line). What cannot be written whole leaves nothing.
+    """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        except OSError as problem:
-            raise self._error(problem) from None
-
-    def append(self, *values: object) -> None:
-        """Write each value as a line.
+    def __init__(self, path: Path, *, new: bool = False) -> None:
+        """Open the file; with ``new`` it must not exist yet.
 
         Raises:
-            RecordError: if the disk does not take it; what stands in the file stays.
+            RecordError: if it cannot be written.
         """
-        data = "".join(json.dumps(value, separators=(",", ":")) + "\n" for value in values).encode()
+        self.path = path
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | (os.O_EXCL if new else 0)
         try:
-            while data:
-                data = data[os.write(self._fd, data) :]
+            self._fd = os.open(path, flags, 0o644)
+            self._size = os.fstat(self._fd).st_size
         except OSError as problem:
-            raise self._error(problem) from None
+            raise _error(path, problem) from None
+
+    def append(self, *values: object) -> None:
+        """Write each value as a line; all of them or none.
+
+        Raises:
+            RecordError: if the disk does not take them; what stood in the file stays.
+            RuntimeError: if the file was closed: a fault of this program.
+        """
+        if self._fd < 0:
+            raise RuntimeError(f"{self.path}: is closed, nothing can be written any more")
+        lines = (json.dumps(value, separators=(",", ":"), allow_nan=False) + "\n" for value in values)
+        data = "".join(lines).encode()
+        left = memoryview(data)
+        try:
+            while left:
+                left = left[os.write(self._fd, left) :]
+        except OSError as problem:
+            self._cut()
+            raise _error(self.path, problem) from None
+        self._size += len(data)
 
     def close(self) -> None:
         """Close the file; a second time does nothing."""
@@ -38,7 +64,15 @@ class LineFile:
             os.close(self._fd)
             self._fd = -1
 
-    def _error(self, problem: OSError) -> RecordError:
-        return RecordError(
-            f"{self.path}: cannot be written ({problem.strerror}); make room or name another --chaos-runs-dir"
-        )
+    def _cut(self) -> None:
+        """Take half a line away, which would spoil the next one should there be room again."""
+        try:
+            os.ftruncate(self._fd, self._size)
+        except OSError as problem:
+            raise _error(self.path, problem) from None
+
+
+def _error(path: Path, problem: OSError) -> RecordError:
+    said = os.strerror(problem.errno) if problem.errno else str(problem)
+    mend = _MENDS.get(problem.errno or 0, "name another --chaos-runs-dir")
+    return RecordError(f"{path}: cannot be written ({said}); {mend}")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from shapes import scenario, target
+from shapes import scenario
 
 HOME = Path(__file__).resolve().parent.parent
 SCENARIOS = HOME / "scenarios"
@@ -44,33 +44,38 @@ class _Option:
 
 
 def _options() -> tuple[_Option, ...]:
+    shown = True
     return (
-        _Option(
-            "scenario", "", "scenario to run: a file's name in scenarios/", tuple(scenario.names(SCENARIOS))
-        ),
-        _Option("pace", "quick", "timings and rates of the scenario", scenario.PACES),
+        _Option("scenario", "", "a file's name in scenarios/, or a path with a /", _scenarios(), shown),
+        _Option("pace", "quick", "timings and rates of the scenario", scenario.PACES, shown),
+        _Option("no-faults", False, "send the load, inject nothing; the run cannot pass", (), shown),
+        _Option("seed", -1, "seed of the repeats; -1: the scenario's", (), shown),
         _Option("target", "", "target file's name in scenarios/targets/ (default: the scenario's)"),
         _Option("target-url", "", "the Gateway's base URL, in place of the target file's"),
         _Option("allow-target", "", "a host that is not loopback and may be loaded and broken, by its name"),
         _Option("gateway-command", "", "program the sandbox runs in the reference Gateway's place"),
         _Option("gateway-port", 0, "port the sandbox's Gateway listens on (default: a free one)"),
         _Option("start-args", "", "further arguments for the target's start command, as a shell reads them"),
-        _Option("no-faults", False, "send the load, inject nothing; the run cannot pass"),
         _Option("runs-dir", "", "folder that gets a folder for each run (default: reports/runs)"),
-        _Option("seed", -1, "seed of the repeats in place of the scenario's (default: the scenario's)"),
     )
+
+
+def _scenarios() -> tuple[str, ...]:
+    return tuple(scenario.names(SCENARIOS))
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
     """Add the options; Locust calls this at the start and again for every page of its web UI."""
     for option in _options():
         _add(parser, option)
+    # Locust's default is every interface; this tool breaks things, so it wants to be asked for that.
+    parser.set_defaults(web_host="127.0.0.1")
 
 
 def _add(parser: Any, option: _Option) -> None:
     flag = f"--chaos-{option.name}"
     env_var = flag.strip("-").replace("-", "_").upper()
-    common = {"env_var": env_var, "help": option.help}
+    common = {"env_var": env_var, "help": option.help, "include_in_web_ui": option.in_web_form}
     if isinstance(option.default, bool):
         parser.add_argument(flag, action="store_true", default=False, **common)
     elif option.choices:
@@ -109,6 +114,7 @@ def read(parsed: argparse.Namespace) -> Options:
     )
 
 
-def target_names() -> list[str]:
-    """Return the targets there are."""
-    return target.names(TARGETS)
+def changed_in_form(given: Options, form: Options) -> Options:
+    """Return the options the process was given, with those that the web form may change."""
+    shown = {option.name.replace("-", "_") for option in _options() if option.in_web_form}
+    return replace(given, **{name: getattr(form, name) for name in shown})

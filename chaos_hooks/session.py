@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from dataclasses import replace
@@ -41,6 +42,7 @@ class Session:
         self.results: list[Result] = []
         self.error = ""
         self._environment: Environment | None = None
+        self._given: Options
         self._progress = Progress()
 
     def begin(self, environment: Environment) -> None:
@@ -58,6 +60,7 @@ class Session:
             environment.shape_class.is_over = self.is_over
         parsed = environment.parsed_options
         assert parsed
+        self._given = options.read(parsed)
         if parsed.headless:
             try:
                 self._plan(options.read(parsed))
@@ -75,7 +78,7 @@ class Session:
         self.error = ""
         self.run = None
         try:
-            asked = options.read(self._environment.parsed_options)
+            asked = options.changed_in_form(self._given, options.read(self._environment.parsed_options))
             planned, spoken = self._plan(asked)
         except (SetupError, DocumentError) as problem:
             self.error = str(problem)
@@ -110,8 +113,10 @@ class Session:
         if result.verdict is None or result.folder is None:
             self._progress.say(f"\nalertstorm: {result.error}")
             return
+        if result.error:
+            self._progress.say(f"\nalertstorm: {result.error}")
         self._progress.say("\n" + text.render(run_folder.read(result.folder), result.verdict))
-        self._progress.say(f"report: {result.folder / 'report.html'}")
+        self._progress.say(f"report: {os.path.relpath(result.folder / 'report.html')}")
 
     def _conclude(self, run: LiveRun) -> None:
         result = run.result

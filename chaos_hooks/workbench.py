@@ -163,6 +163,8 @@ class Workbench:
             ("--gateway-port", self._options.gateway_port),
         ):
             more += [flag, str(value)] if value else []
+        if self._options.gateway_command:
+            more += ["--gateway-cwd", str(Path.cwd())]  # Where the user typed it; relative paths mean that.
         more += shlex.split(self._options.start_args)
         self._say(f"starting {self._target.title}")
         self._process = TargetProcess(self._target.start, more, self.folder / "logs" / "target.log")

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from reports import folder, writing
+from reports import writing
 from reports.folder import FolderError
 from reports.history import History
 from reports.presentation import plain
@@ -117,7 +117,7 @@ def _one(asked: argparse.Namespace, name: str) -> int:
 
 
 def _judged(path: Path) -> tuple[History, Verdict]:
-    history = folder.read(path)
+    history = writing.read_run(path)
     return history, judge(history)
 
 

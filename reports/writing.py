@@ -35,6 +35,22 @@ def load_format(name: str) -> ModuleType:
     return importlib.import_module(f"reports.formats.{name}")
 
 
+def read_run(folder: Path) -> History:
+    """Return a run's history.
+
+    Raises:
+        FolderError: if the folder holds no run, or a record that cannot be understood.
+    """
+    try:
+        return run_folder.read(folder)
+    except run_folder.FolderError:
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError) as problem:
+        what = f"its record cannot be understood ({type(problem).__name__}: {problem})"
+        mend = "it was changed by hand, or written by another version; use that one"
+        raise run_folder.FolderError(f"{folder}: {what}; {mend}") from problem
+
+
 def write_all(folder: Path) -> Verdict:
     """Read a run, judge it, and write every format that has a file of its own into the run's folder.
 
@@ -42,9 +58,9 @@ def write_all(folder: Path) -> Verdict:
     may say otherwise, is taken away.
 
     Raises:
-        FolderError: if the folder holds no run.
+        FolderError: as `read_run` does.
     """
-    history = run_folder.read(folder)
+    history = read_run(folder)
     verdict = judge(history)
     for name in format_names():
         problem = _write_one(folder, name, history, verdict)

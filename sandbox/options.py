@@ -24,6 +24,7 @@ class Options:
     namespace: str
     redis_server: str | None
     gateway_command: tuple[str, ...]
+    gateway_cwd: Path | None
     gateway_port: int | None
     gateway_defects: str
     gateway_restart_delay_s: float
@@ -85,6 +86,7 @@ def parse(argv: Sequence[str], environment: Mapping[str, str]) -> Options:
     add("--namespace", "namespace the Gateway writes to", type=_namespace, default="alertstorm")
     add("--redis-server", "redis-server or valkey-server >= 6.2 [also CHAOS_REDIS_SERVER]")
     add("--gateway-command", "Gateway to run instead of the reference one", type=_command, default=())
+    add("--gateway-cwd", "folder that command is started in (default: this one)", type=Path)
     add("--gateway-port", "port of the Gateway (default: a free one)", type=_port)
     add("--gateway-defects", "defects of the reference Gateway, as a=1,b", default="")
     add("--gateway-restart-delay", "wait before a dead Gateway is restarted", type=duration_s, default="1s")
@@ -103,6 +105,7 @@ def parse(argv: Sequence[str], environment: Mapping[str, str]) -> Options:
         namespace=asked.namespace,
         redis_server=asked.redis_server or environment.get("CHAOS_REDIS_SERVER") or None,
         gateway_command=asked.gateway_command,
+        gateway_cwd=asked.gateway_cwd,
         gateway_port=asked.gateway_port,
         gateway_defects=asked.gateway_defects,
         gateway_restart_delay_s=asked.gateway_restart_delay,

@@ -124,7 +124,9 @@ class World:
         return self.redis.sentinel_launch(index)
 
     async def _api_launch(self) -> Launch:
-        argv = (sys.executable, "-m", "sandbox.kubernetes_api", "--listen", f"{HOST}:{self._api_port}")
+        listen = f"{HOST}:{self._api_port}"
+        module = ("-m", "sandbox.kubernetes_api")
+        argv = (sys.executable, *module, "--listen", listen, "--namespace", self.options.namespace)
         return Launch(argv, self._environment, _CHECKOUT)
 
     async def _gateway_launch(self) -> Launch:
@@ -140,7 +142,7 @@ class World:
         if self.options.gateway_defects:
             environment["GATEWAY_DEFECTS"] = self.options.gateway_defects
         if self.options.gateway_command:
-            return Launch(self.options.gateway_command, environment)
+            return Launch(self.options.gateway_command, environment, self.options.gateway_cwd)
         return Launch((sys.executable, "-m", "sandbox.gateway"), environment, _CHECKOUT)
 
     async def start(self) -> None:

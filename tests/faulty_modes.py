@@ -10,64 +10,17 @@ import json
 import os
 import random
 import socket
-import struct
 import sys
 import threading
 import time
 from collections.abc import Callable
 
+from faulty_peer import Peer
+
 BODY = b'{"status":"created"}'
 CREATED = b"HTTP/1.1 201 Created\r\nContent-Length: 20\r\n\r\n" + BODY
 CHUNKED = b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n14\r\n" + BODY + b"\r\n"
 UNFRAMED = b"HTTP/1.1 201 Created\r\n\r\n" + BODY
-
-
-class Peer:
-    """The server's end of one connection; ``number`` counts them from 0."""
-
-    def __init__(self, sock: socket.socket, number: int, delivered: list[str], argument: str) -> None:
-        self.sock = sock
-        self.number = number
-        self.argument = argument
-        self._delivered = delivered
-        self._buffer = b""
-
-    def request(self) -> bool:
-        """Read a whole request and record it; return False if the connection ends before."""
-        while b"\r\n\r\n" not in self._buffer:
-            if not self._more():
-                return False
-        head, self._buffer = self._buffer.split(b"\r\n\r\n", 1)
-        fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:])
-        length = int(fields[b"content-length"])
-        while len(self._buffer) < length:
-            if not self._more():
-                return False
-        body, self._buffer = self._buffer[:length], self._buffer[length:]
-        self._delivered.append(body[:40].decode())
-        return True
-
-    def say(self, data: bytes) -> None:
-        self.sock.sendall(data)
-
-    def drain(self) -> None:
-        """Record whatever requests still come, until the client closes."""
-        while self.request():
-            pass
-
-    def fin(self) -> None:
-        """End in order, unread bytes or not, and see what comes after."""
-        self.sock.shutdown(socket.SHUT_WR)
-        self.drain()
-
-    def rst(self) -> None:
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.sock.close()
-
-    def _more(self) -> bytes:
-        data = self.sock.recv(65536)
-        self._buffer += data
-        return data
 
 
 def good(peer: Peer) -> None:
@@ -77,11 +30,7 @@ def good(peer: Peer) -> None:
 
 def fin_unread(peer: Peer) -> None:
     peer.sock.shutdown(socket.SHUT_WR)
-    time.sleep(0.3)
-
-
-def rst_unread(peer: Peer) -> None:
-    peer.rst()
+    peer.ignore()
 
 
 def after_request(what: bytes, end: str) -> Callable[[Peer], None]:
@@ -112,33 +61,17 @@ def drip(peer: Peer) -> None:
             time.sleep(0.05)
 
 
-def idle_fin(peer: Peer) -> None:
-    if peer.request():
-        peer.say(CREATED)
+def unasked(end: str) -> Callable[[Peer], None]:
+    """After the answer say 408 on the idle connection, as HAProxy does, and end it."""
 
+    def behave(peer: Peer) -> None:
+        if peer.request():
+            peer.say(CREATED)
+            time.sleep(0.1)
+            peer.say(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+            {"fin": peer.fin, "rst": peer.rst}[end]()
 
-def idle_rst(peer: Peer) -> None:
-    if peer.request():
-        peer.say(CREATED)
-        time.sleep(0.1)
-        peer.rst()
-
-
-def unasked(peer: Peer) -> None:
-    """After each answer, say 408 on the idle connection and close it, as HAProxy does."""
-    if peer.request():
-        peer.say(CREATED)
-        time.sleep(0.1)
-        peer.say(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
-        peer.fin()
-
-
-def unasked_rst(peer: Peer) -> None:
-    if peer.request():
-        peer.say(CREATED)
-        time.sleep(0.1)
-        peer.say(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
-        peer.rst()
+    return behave
 
 
 def second_unread(peer: Peer) -> None:
@@ -178,11 +111,6 @@ def rst_midway(peer: Peer) -> None:
     peer.rst()
 
 
-def never_reads(peer: Peer) -> None:
-    time.sleep(1.5)
-    peer.rst()
-
-
 def tls(peer: Peer) -> None:
     import ssl  # Only here: it would make every other server start later.
 
@@ -200,7 +128,7 @@ UNAVAILABLE = (
 MODES: dict[str, Callable[[Peer], None]] = {
     "good": good,
     "fin_unread": fin_unread,
-    "rst_unread": rst_unread,
+    "rst_unread": Peer.rst,
     "fin_read": after_request(b"", "fin"),
     "rst_read": after_request(b"", "rst"),
     "silent": after_request(b"", "stay"),
@@ -226,16 +154,16 @@ MODES: dict[str, Callable[[Peer], None]] = {
     "huge_body": after_request(HUGE, "stay"),
     "huge_header": after_request(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000, "stay"),
     "surplus": after_request(CREATED + CREATED, "stay"),
-    "idle_fin": idle_fin,
-    "unasked_rst": unasked_rst,
-    "idle_rst": idle_rst,
-    "unasked": unasked,
+    "idle_fin": after_request(CREATED, "fin"),
+    "unasked_rst": unasked("rst"),
+    "idle_rst": after_request(CREATED, "rst"),
+    "unasked_fin": unasked("fin"),
     "second_unread": second_unread,
     "second_read": second_read,
     "redirect": redirect,
     "early_413": early_413,
     "rst_midway": rst_midway,
-    "never_reads": never_reads,
+    "never_reads": Peer.ignore,
     "tls": tls,
 }
 

@@ -1,4 +1,4 @@
-"""A server that misbehaves in one named way (see faulty_modes), what it really received, and a sender to it."""
+"""A server that misbehaves in one named way (see faulty_modes), what it received, and a sender to it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class FaultyServer:
 
     def __init__(self, mode: str, argument: str = "") -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-I", MODES, mode, argument], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-S", MODES, mode, argument], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         self.port: int = self._answer()["port"]
         self.url = f"http://127.0.0.1:{self.port}/api/v1/signals/prometheus"

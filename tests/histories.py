@@ -7,10 +7,13 @@ to 5.6 s, half-open until 6.0 s, then closed; the Gateway stays ready; Sentinel 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
+from reports import folder as run_folder
 from reports.history import Asked, Attempt, History, Injection, Observation, Outcome, PhaseSpan, Resource, Run
 from reports.interval import Interval
 
@@ -163,3 +166,30 @@ def history(
         ended="completed",
     )
     return replace(plain, **changes)
+
+
+def keep(told: History, path: Path) -> Path:
+    """Write a history into a new folder, as a live run would, and return the folder."""
+    path.mkdir(parents=True)
+    run_folder.write_run(path, told.run)
+    lines: list[dict[str, Any]] = []
+    for a in told.attempts:
+        lines.append(
+            {"r": "begin", "n": a.number, "s": a.subject, "p": a.phase, "due": a.due_s, "at": a.begun_s}
+        )
+        end = {"o": a.outcome, "k": a.kind, "sent": a.sent_s, "done": a.done_s, "status": a.status}
+        lines.append({"r": "end", "n": a.number, **end, "detail": a.detail})
+    if told.sealed:
+        lines.append({"r": "seal", "begun": len(told.attempts)})
+    _lines(path / "ledger.jsonl", lines)
+    _lines(path / "observations.jsonl", [asdict(o) for o in told.observations])
+    _lines(path / "injections.jsonl", [asdict(i) for i in told.injections])
+    if told.resources is not None:
+        run_folder.write_truth(path, list(told.resources), stable=told.stable)
+    if told.ended:
+        run_folder.write_end(path, told.ended, told.ended_detail)
+    return path
+
+
+def _lines(path: Path, values: Iterable[Mapping[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(value) + "\n" for value in values), encoding="utf-8")

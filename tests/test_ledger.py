@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from chaos_hooks.answers import Answer
-from chaos_hooks.ledger import Ledger, LedgerError
+from chaos_hooks.errors import RecordError
+from chaos_hooks.ledger import Ledger
 from reports import folder
 from reports.history import Attempt, Outcome, Run
 from shapes.alerts import Planned
@@ -88,7 +89,7 @@ def test_calls_that_contradict_each_other_are_faults_of_the_program(tmp_path: Pa
         ledger.end(0, CREATED, sent_s=0.1, done_s=0.2, status=201)
     before = ledger.path.read_bytes()
     ledger.seal()
-    with pytest.raises(RuntimeError, match="is sealed"):
+    with pytest.raises(RuntimeError, match="is closed"):
         ledger.begin(alert(2), 0.0)
     assert ledger.path.read_bytes() == before + b'{"r":"seal","begun":1,"ended":1}\n'
 
@@ -96,10 +97,10 @@ def test_calls_that_contradict_each_other_are_faults_of_the_program(tmp_path: Pa
 def test_a_ledger_is_never_continued_by_another_run(tmp_path: Path) -> None:
     Ledger(tmp_path / "ledger.jsonl").seal()
     with pytest.raises(
-        LedgerError, match=r"ledger.jsonl: .*\(File exists\); give each run a folder of its own"
+        RecordError, match=r"ledger.jsonl: .*\(File exists\); give each run a folder of its own"
     ):
         Ledger(tmp_path / "ledger.jsonl")
-    with pytest.raises(LedgerError, match="No such file or directory"):
+    with pytest.raises(RecordError, match="No such file or directory"):
         Ledger(tmp_path / "missing" / "ledger.jsonl")
 
 
@@ -107,7 +108,8 @@ WRITER = """
 import sys
 from pathlib import Path
 from chaos_hooks.answers import Answer
-from chaos_hooks.ledger import Ledger, LedgerError
+from chaos_hooks.errors import RecordError
+from chaos_hooks.ledger import Ledger
 from reports.history import Outcome
 from shapes.alerts import Planned
 def alert(n):
@@ -162,7 +164,7 @@ try:
     while True:
         ledger.begin(alert(n), n)
         n += 1
-except LedgerError as problem:
+except RecordError as problem:
     print(problem)
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 ledger.begin(alert(n), n)

@@ -87,9 +87,9 @@
     const ctx = u.ctx, box = u.bbox, ratio = uPlot.pxRatio;
     ctx.save();
     let free = -Infinity;
-    data.phases.forEach(([name, begin]) => {
-      const x = u.valToPos(begin, "x", true);
-      if (x < box.left - 1 || x > box.left + box.width) return;
+    data.phases.forEach(([name, begin, end]) => {
+      if (u.valToPos(end, "x", true) <= box.left || u.valToPos(begin, "x", true) > box.left + box.width) return;
+      const x = Math.max(box.left, u.valToPos(begin, "x", true));
       ctx.strokeStyle = ink("soft"); ctx.lineWidth = ratio; ctx.setLineDash([2 * ratio, 3 * ratio]);
       ctx.beginPath(); ctx.moveTo(x, box.top - 14 * ratio); ctx.lineTo(x, box.top + box.height); ctx.stroke();
       if (x >= free) {

@@ -1,0 +1,66 @@
+"""The chart of a run: nothing counted twice, the worst never thinned away, only what was seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import histories
+import pytest
+from rendered import (
+    FAIL,
+    PASS,
+)
+
+from reports.chart import chart
+from reports.history import Outcome
+from reports.verdict import judge
+
+
+def test_chart_thins_out_honestly() -> None:
+    """Of each window and outcome the slowest stays, every lost one stays, and the numbers say so."""
+    told = histories.history(1000, lost=(5, 6, 7), rejected_safe=100)
+    slow = replace(told.attempts[500], done_s=told.attempts[500].due_s + 9.0)
+    told = replace(told, attempts=(*told.attempts[:500], slow, *told.attempts[501:]))
+    drawn = chart(told, judge(told), most_points=100)
+    assert len(drawn.points["lost"].at_ms) == len(drawn.lost_ms) == 3
+    assert max(drawn.points["acked"].took_ms) == 9000.0
+    assert 40 <= drawn.shown <= 103
+    windows = {
+        (a.outcome, int(a.due_s // drawn.window_s)) for a in told.attempts if a.number not in (5, 6, 7)
+    }
+    assert drawn.shown == len(windows) + 3
+    assert drawn.shown == sum(len(p.at_ms) for p in drawn.points.values())
+    assert (drawn.answered, drawn.window_s > 0) == (1100, True)
+    assert chart(told, judge(told)).window_s == 0.0
+
+
+def test_chart_counts_every_alert_once() -> None:
+    """The stacked rates add up to the plan; alerts without a due time are said to be missing."""
+    never = [
+        histories.attempt(n, Outcome.UNSENT, kind="stopped", phase="", due_s=0.0, begun_s=None, done_s=None)
+        for n in (21, 22)
+    ]
+    told = replace(FAIL, attempts=(*FAIL.attempts, *never))
+    drawn = chart(told, judge(told))
+    assert {name: sum(rates) for name, rates in drawn.rates.items()} == {
+        "acked": 4, "safe": 2, "unsafe": 1, "indeterminate": 1, "unsent": 1, "lost": 12,
+    }  # fmt: skip
+    assert drawn.unplaced == 2
+
+
+def test_chart_shows_what_was_seen() -> None:
+    """The breaker's states, the fault as asked and as it was, and when the last bad reading turned good."""
+    drawn = chart(PASS, judge(PASS))
+    assert [lane.name for lane in drawn.lanes] == ["breaker redis", "readiness"]
+    assert [(state, round(begin, 2)) for begin, _, state in drawn.lanes[0].spans] == [
+        ("closed", 0.01),
+        ("open", 2.41),
+        ("half-open", 5.61),
+        ("closed", 6.01),
+    ]
+    assert (drawn.bands[0].asked, drawn.bands[0].seen) == ((2.0, 5.0), (2.0, 5.05))
+    assert drawn.recovered == ((pytest.approx(5.8), pytest.approx(6.01)),)
+    gap = chart(
+        replace(PASS, observations=(*histories.observations(3.0), histories.scrape(8.0))), judge(PASS)
+    )
+    assert [(round(b, 2), round(e, 2), s) for b, e, s in gap.lanes[0].spans][1] == (2.41, 3.81, "open")
