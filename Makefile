@@ -1,6 +1,7 @@
 # make run: the embedded sandbox and one scenario; make test: everything that must hold.
 SCENARIO ?= redis-master-failure
 PACE ?= quick
+DEFECTS ?=
 ARGS ?=
 PYTHON ?= python3
 VENV := .venv
@@ -20,7 +21,8 @@ $(VENV)/.test-ready: $(VENV)/.run-ready
 	@touch $@
 
 run: $(VENV)/.run-ready
-	@$(BIN)/locust --headless --loglevel WARNING --chaos-scenario $(SCENARIO) --chaos-pace $(PACE) $(ARGS)
+	@$(BIN)/locust --headless --loglevel WARNING --chaos-scenario $(SCENARIO) --chaos-pace $(PACE) \
+	  $(if $(DEFECTS),--chaos-start-args "--gateway-defects $(DEFECTS)") $(ARGS)
 
 lint: $(VENV)/.test-ready
 	$(BIN)/ruff check .

@@ -18,6 +18,7 @@ MOST_POINTS = 20_000
 MOST_BUCKETS = 600
 # A sample vouches for the time until the next one, but for no longer than this.
 VOUCHES_S = 1.0
+_BIT = {True: "observed", False: "injected, but no effect seen", None: "injected, but nobody could look"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +166,9 @@ def _lanes(history: History) -> tuple[Lane, ...]:
 
 def _spans(states: list[tuple[Observation, str]]) -> tuple[tuple[float, float, str], ...]:
     spans: list[tuple[float, float, str]] = []
-    nexts = [sample.answered_s for sample, _ in states[1:]] + [math.inf]
-    for (sample, state), next_s in zip(states, nexts, strict=True):
+    # After the last one nothing was seen, so it vouches for its own instant alone.
+    nexts = [sample.answered_s for sample, _ in states[1:]] + [0.0]
+    for (sample, state), next_s in zip(states, nexts[: len(states)], strict=True):
         until_s = round(min(max(next_s, sample.answered_s), sample.answered_s + VOUCHES_S), 3)
         if spans and spans[-1][2] == state and spans[-1][1] >= sample.answered_s - 0.001:
             spans[-1] = (spans[-1][0], until_s, state)
@@ -176,19 +178,18 @@ def _spans(states: list[tuple[Observation, str]]) -> tuple[tuple[float, float, s
 
 
 def _bands(history: History) -> tuple[Band, ...]:
+    times = [t for a in history.attempts for t in (a.begun_s, a.done_s) if t is not None]
+    # A fault that was not seen to end is drawn as far as the record goes, and no further.
+    last_s = max([*times, *(o.answered_s for o in history.observations)], default=0.0)
     bands = []
     for i in history.injections:
-        seen = None
+        seen, words = None, "never began"
         if i.began:
-            end_s = i.ended.latest_s if i.ended and math.isfinite(i.ended.latest_s) else _end_s(history)
+            over = i.ended is not None and math.isfinite(i.ended.latest_s)
+            end_s = i.ended.latest_s if i.ended and over else max(last_s, i.began.latest_s)
             seen = (i.began.earliest_s, end_s)
-        words = {
-            True: "observed",
-            False: "injected, but no effect seen",
-            None: "injected, but nobody could look",
-        }
-        asked = (i.asked_at_s, i.asked_at_s + i.asked_for_s)
-        bands.append(Band(i.name, asked, seen, i.bit, words[i.bit] if seen else "never began"))
+            words = _BIT[i.bit] + ("" if over else ", not seen to end")
+        bands.append(Band(i.name, (i.asked_at_s, i.asked_at_s + i.asked_for_s), seen, i.bit, words))
     return tuple(bands)
 
 

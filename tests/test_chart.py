@@ -9,6 +9,7 @@ import pytest
 from rendered import (
     FAIL,
     PASS,
+    UNKNOWN,
 )
 
 from reports.chart import chart
@@ -60,6 +61,8 @@ def test_chart_shows_what_was_seen() -> None:
     ]
     assert (drawn.bands[0].asked, drawn.bands[0].seen) == ((2.0, 5.0), (2.0, 5.05))
     assert drawn.recovered == ((pytest.approx(5.8), pytest.approx(6.01)),)
+    endless = chart(UNKNOWN, judge(UNKNOWN)).bands[0]
+    assert (endless.seen, endless.words) == ((2.0, pytest.approx(9.81)), "observed, not seen to end")
     gap = chart(
         replace(PASS, observations=(*histories.observations(3.0), histories.scrape(8.0))), judge(PASS)
     )

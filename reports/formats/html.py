@@ -71,12 +71,12 @@ def render(history: History, verdict: Verdict) -> str:
     )
 
 
-def _legend(history: History, verdict: Verdict) -> list[tuple[str, str, int]]:
-    """Return what the chart's classes mean and how many alerts each holds, as (class, words, count)."""
+def _legend(history: History, verdict: Verdict) -> list[tuple[str, str, int | None]]:
+    """Return what the chart's classes mean and how many alerts each holds, None if not known."""
     a = verdict.account
-    lost = len(a.lost) if history.resources is not None else 0
+    lost = len(a.lost) if history.resources is not None else None
     counts = {
-        "acked": a.acked - lost,
+        "acked": a.acked - (lost or 0),
         "safe": a.rejected_safe,
         "unsafe": a.rejected_unsafe,
         "indeterminate": a.indeterminate,
