@@ -79,12 +79,12 @@ def merge(announced: Endpoints, written: Endpoints) -> Endpoints:
     return replace(announced, **insisted)
 
 
-def point_latest(folder: Path) -> None:
-    """Let the link `latest` beside the run's folder name it."""
+def point_latest(folder: Path, link: str = "latest") -> None:
+    """Let the link beside a run's or campaign's folder name it."""
     beside = folder.parent / f".latest-{os.getpid()}"
     beside.unlink(missing_ok=True)
     beside.symlink_to(folder.name)
-    beside.replace(folder.parent / "latest")
+    beside.replace(folder.parent / link)
 
 
 def _own_version() -> str:

@@ -55,13 +55,16 @@ def complete(endpoints: Endpoints, target: Target, options: Options) -> Endpoint
     if not gateway:
         place = f"scenarios/targets/{target.name}.yaml: endpoints.gateway_url"
         raise SetupError(f"{place}: is missing; write it there, or give --chaos-target-url")
-    if urlsplit(gateway).scheme not in ("http", "https") or not urlsplit(gateway).hostname:
-        raise SetupError(f"--chaos-target-url: {gateway!r} is no URL; write it like http://127.0.0.1:8080")
+    if not _is_url(gateway):
+        place = "--chaos-target-url" if options.target_url else "endpoints.gateway_url"
+        raise SetupError(f"{place}: {gateway!r} is no URL; write it like http://127.0.0.1:8080")
+    # Another Gateway than the file's has its metrics and readiness elsewhere, too.
+    kept = endpoints if not options.target_url else replace(endpoints, metrics_url="", ready_url="")
     return replace(
-        endpoints,
+        kept,
         gateway_url=gateway,
-        metrics_url=endpoints.metrics_url or f"{gateway}/metrics",
-        ready_url=endpoints.ready_url or f"{gateway}/readyz",
+        metrics_url=kept.metrics_url or f"{gateway}/metrics",
+        ready_url=kept.ready_url or f"{gateway}/readyz",
     )
 
 
@@ -73,12 +76,24 @@ def guard(endpoints: Endpoints, options: Options) -> None:
     """
     for field in ("gateway_url", "metrics_url", "ready_url", "control_url"):
         url = getattr(endpoints, field)
+        if not url:
+            continue
+        if not _is_url(url):
+            raise SetupError(f"endpoints.{field}: {url!r} is no URL; write it like http://127.0.0.1:8080")
         host = urlsplit(url).hostname
-        if url and not is_loopback(url) and host != options.allow_target:
+        if not is_loopback(url) and host != options.allow_target.lower():
             raise SetupError(
                 f"endpoints.{field}: {url} is not loopback; if you mean to load and break it, "
                 f"say so with --chaos-allow-target {host}"
             )
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # As for http://[::1
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def answers(endpoints: Endpoints) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -61,6 +62,8 @@ class Session:
         parsed = environment.parsed_options
         assert parsed
         self._given = options.read(parsed)
+        if not parsed.headless:
+            self._check_port(parsed.web_host, parsed.web_port)
         if parsed.headless:
             try:
                 self._plan(options.read(parsed))
@@ -70,6 +73,16 @@ class Session:
         # Locust takes SIGTERM over only after a headless run; until then it would just die, unjudged.
         gevent.signal_handler(signal.SIGTERM, lambda: self.stop("ended by SIGTERM"))
         gevent.spawn(self._progress.follow, lambda: self.run)
+
+    def _check_port(self, host: str, port: int) -> None:
+        """Refuse a taken port of the web UI, where Locust itself would end in a traceback."""
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("" if host == "*" else host, port))
+            except OSError as problem:
+                sentence = f"--web-port: {host}:{port}: {problem.strerror}; name another port or host"
+                sys.exit(_refuse(sentence))
 
     def start(self) -> None:
         """Begin a run; what cannot begin is told, and is over at once."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 
-from chaos_hooks import description, injection, preflight, probes
+import gevent
+
+from chaos_hooks import description, injection, preflight, probes, target_process
 from chaos_hooks.clock import RunClock
 from chaos_hooks.conductor import Conductor
 from chaos_hooks.emitter import Emitter, Told
@@ -20,6 +21,7 @@ from chaos_hooks.sender import Sender
 from chaos_hooks.target_process import TargetProcess
 from chaos_hooks.truth import Truth
 from reports import folder as run_folder
+from reports.signals import CLOSED, METRICS, READY
 from shapes.alerts import Naming
 from shapes.scenario import Scenario
 from shapes.target import Target
@@ -113,6 +115,18 @@ class Workbench:
             self.emitter.stop()
             self.emitter.drain(self._target.connect_timeout_s + self._target.answer_timeout_s + 1.0)
 
+    def wait_normal(self, for_s: float) -> None:
+        """Return when the last probes found the Gateway ready and all breakers closed, or after ``for_s``."""
+        with gevent.Timeout(for_s, False):
+            while not self._looks_normal():
+                gevent.sleep(probes.PERIOD_S)
+
+    def _looks_normal(self) -> bool:
+        latest = self.prober.latest if self.prober else {}
+        ready, metrics = latest.get(READY), latest.get(METRICS)
+        states = [v for k, v in (metrics.values if metrics else {}).items() if k.startswith("breaker.")]
+        return (ready is None or ready.ok) and all(state == CLOSED for state in states)
+
     def collect(self, for_s: float) -> None:
         """Read the truth, for at most ``for_s`` seconds until it holds still.
 
@@ -165,7 +179,7 @@ class Workbench:
             more += [flag, str(value)] if value else []
         if self._options.gateway_command:
             more += ["--gateway-cwd", str(Path.cwd())]  # Where the user typed it; relative paths mean that.
-        more += shlex.split(self._options.start_args)
+        more += target_process.split("--chaos-start-args", self._options.start_args)
         self._say(f"starting {self._target.title}")
         self._process = TargetProcess(self._target.start, more, self.folder / "logs" / "target.log")
         announced, self._facts = self._process.wait_ready()

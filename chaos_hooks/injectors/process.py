@@ -93,8 +93,12 @@ class Injector:
     def _call(self, method: str, path: str, body: object, url: str = "") -> Mapping[str, Any]:
         address = (url or self._url) + path
         try:
-            answer = requests.request(method, address, json=body, timeout=_TIMEOUT_S)
+            with requests.Session() as session:
+                session.trust_env = False  # A proxy of the environment cannot reach this machine's loopback.
+                answer = session.request(method, address, json=body, timeout=_TIMEOUT_S)
             value: Mapping[str, Any] = answer.json()
+            if not isinstance(value, dict):
+                raise ValueError(f"wanted a JSON object, got {value!r}")
         except (requests.RequestException, ValueError) as problem:
             raise InjectionError(f"{method} {path}: {type(problem).__name__}") from problem
         if answer.status_code != 200:
