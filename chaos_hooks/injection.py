@@ -82,5 +82,5 @@ def revive(
         SetupError: if there is no such backend any more, or it refuses the options.
     """
     # An undo without options is of a component, which is all that its backend wants to know.
-    options = undo.get("options") or {"component": undo.get("component", "")}
+    options = undo["options"] if "options" in undo else {"component": undo.get("component", "")}
     return load(Fault(name, injector, 0.0, 0.0, options), endpoints, clock, place)

@@ -58,8 +58,10 @@ class Lease:
         """
         assert self._process.stdout is not None
         said, _, _ = select.select([self._process.stdout], [], [], _ARMED_WITHIN_S)
-        if not said or not os.read(self._process.stdout.fileno(), 100).startswith(b"armed"):
-            raise InjectionError(f"the watchdog was not armed within {_ARMED_WITHIN_S:g} s")
+        if not said:
+            raise InjectionError(f"no lease: the watchdog was not armed within {_ARMED_WITHIN_S:g} s")
+        if not os.read(self._process.stdout.fileno(), 100).startswith(b"armed"):
+            raise InjectionError("no lease: the watchdog died at once, its last words are on standard error")
 
     def release(self) -> str:
         """End the watchdog after the heal, and return what became of it; a second time says the same."""

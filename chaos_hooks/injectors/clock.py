@@ -28,8 +28,8 @@ class Injector:
     """Options: ``skew``, a duration (65s, or -65s for a clock that is behind), and ``metric``, in which the
     Gateway shows its offset in seconds (gateway_clock_offset_seconds when nothing is said).
 
-    It skews what the Gateway reads from its wall clock, and nothing else: a time to live that Redis keeps runs
-    on Redis's clock. Only the metric proves that the Gateway took it; one without it leaves the fault unseen.
+    It skews what the Gateway reads from its wall clock, and nothing else: a time to live that Redis keeps
+    runs on Redis's clock. Only the metric proves that the Gateway took it; without it the fault is unseen.
     The file has no lease: a watchdog heals when this process cannot.
     """
 

@@ -20,8 +20,8 @@ _MOST_BYTES = 512 * 1024 * 1024
 
 
 class Injector:
-    """Options: ``policy``, noeviction (writes are refused) or allkeys-lru (the oldest keys vanish in silence);
-    ``maxmemory``, in bytes or ``used``.
+    """Options: ``policy``, noeviction (writes are refused) or allkeys-lru (the oldest keys vanish, and nobody
+    is told); ``maxmemory``, in bytes or ``used``.
 
     noeviction takes 1 byte when nothing is said: then every write fails; ``used`` is nine tenths of what each
     server uses, so that writes fail until a tenth was freed. allkeys-lru takes ``used`` when nothing is said:
