@@ -16,6 +16,8 @@ _QUESTIONS = {
     ),
 }
 PROTOCOLS = tuple(_QUESTIONS)
+_ANSWER_BYTES = {"redis": 7, "http": 150}  # of one question, at least: +PONG, a status line and some headers
+_MOST_QUESTIONS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,12 @@ class Sight:
     def __str__(self) -> str:
         got = f", {self.received_bytes} bytes" if self.received_bytes else ""
         return f"{self.how} after {self.last_s * 1000:.1f} ms{got}"
+
+
+def enough(protocol: str, least_bytes: int) -> int:
+    """Return how many questions make at least so many bytes in each direction."""
+    each = min(len(_QUESTIONS[protocol][0]), _ANSWER_BYTES[protocol])
+    return min(_MOST_QUESTIONS, least_bytes // each + 1)
 
 
 def look(host: str, port: int, protocol: str, questions: int, wait_s: float) -> Sight:

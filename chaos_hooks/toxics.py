@@ -21,8 +21,6 @@ _ACTIONS: dict[str, tuple[str, ...]] = {
     "slicer": ("average_size", "size_variation", "delay_s", "direction"),
 }
 _COMMON = ("proxy", "action", "toxics", "toxicity", "probe")
-_QUESTION_BYTES, _ANSWER_BYTES = 6, 7  # of the shortest protocol: PING and its PONG
-_MOST_QUESTIONS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +51,15 @@ class Toxic:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do to a proxy. ``shows(before, now)`` tells whether a look proves it; each look sends
-    ``questions`` at once, waits ``wait_s`` for a byte, and is repeated up to ``looks`` times.
+    """What to do to a proxy. ``shows(before, now)`` tells whether a look proves it; each look needs
+    ``least_bytes`` in each direction, waits ``wait_s`` for a byte, and is repeated up to ``looks`` times.
     """
 
     what: str
     toxics: tuple[Toxic, ...]
     disable: bool
     shows: Callable[[Sight, Sight], bool]
-    questions: int = 1
+    least_bytes: int = 1
     wait_s: float = 0.5
     looks: int = 1
 
@@ -95,14 +93,14 @@ def plan(fault_name: str, options: Mapping[str, Any]) -> Plan:
     )
     # By chance some connections are spared; the more looks, the surer one that is not is met.
     looks = 1 if toxicity >= 1 and action != "latency" else 5 if toxicity >= 1 else 20
-    return Plan(action, toxics, not kind, made.shows, made.questions, made.wait_s, looks)
+    return Plan(action, toxics, not kind, made.shows, made.least_bytes, made.wait_s, looks)
 
 
 @dataclass(frozen=True, slots=True)
 class _Made:
     toxic: tuple[str, Mapping[str, int]]
     shows: Callable[[Sight, Sight], bool]
-    questions: int = 1
+    least_bytes: int = 1
     wait_s: float = 0.5
 
 
@@ -149,11 +147,10 @@ def _reset_peer(options: Mapping[str, Any]) -> _Made:
 
 def _limit_data(options: Mapping[str, Any]) -> _Made:
     limit = _whole(options, "bytes")
-    size = _QUESTION_BYTES if options.get("direction") == "upstream" else _ANSWER_BYTES
     return _Made(
         ("limit_data", {"bytes": limit}),
         lambda before, now: now.how != STALLED and now.received_bytes < before.received_bytes,
-        questions=min(_MOST_QUESTIONS, limit // size + 2),
+        least_bytes=limit + 1,
     )
 
 
@@ -162,12 +159,11 @@ def _slicer(options: Mapping[str, Any]) -> _Made:
     variation = _whole(options, "size_variation") if "size_variation" in options else 0
 
     def shows(before: Sight, now: Sight) -> bool:
-        slower_s = now.received_bytes / size * delay_s / 2
-        return now.pieces > before.pieces + 1 or now.last_s > before.last_s + slower_s > before.last_s
+        # Four pieces or more were sent, each after a delay.
+        return now.pieces > before.pieces + 1 or now.last_s > before.last_s + 2 * delay_s > before.last_s
 
     attributes = {"average_size": size, "size_variation": variation, "delay": round(delay_s * 1e6)}
-    questions = min(_MOST_QUESTIONS, 4 * size // _ANSWER_BYTES + 2)
-    return _Made(("slicer", attributes), shows, questions=questions, wait_s=1.0)
+    return _Made(("slicer", attributes), shows, least_bytes=4 * (size + variation), wait_s=1.0)
 
 
 _PLANS = {
@@ -201,7 +197,7 @@ def _raw(prefix: str, listed: object, toxicity: float) -> Plan:
         return now.how != before.how or now.received_bytes < before.received_bytes or slower
 
     looks = 1 if all(toxic.toxicity >= 1 for toxic in toxics) else 20
-    return Plan("toxics", tuple(toxics), False, differs, questions=200, wait_s=1.0, looks=looks)
+    return Plan("toxics", tuple(toxics), False, differs, least_bytes=20_000, wait_s=1.0, looks=looks)
 
 
 def _refuse_unknown(options: Mapping[str, Any], known: tuple[str, ...]) -> None:

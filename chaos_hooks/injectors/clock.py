@@ -19,7 +19,7 @@ from shapes.scenario import Fault
 from shapes.target import Endpoints, Metric
 
 _METRIC = "gateway_clock_offset_seconds"
-_SEEN_WITHIN_S = 3.0
+_SEEN_WITHIN_S = 2.0
 _NEAR_S = 0.5  # an offset that a Gateway measures itself may differ from the one it was given
 _POLL_S = 0.05
 

@@ -182,7 +182,8 @@ class Injector:
         if host in _ANY_HOST:
             host = urlsplit(self._url).hostname or "127.0.0.1"
         protocol = self._probe or ("redis" if "redis" in state["name"] else "http")
-        return tcp_probe.look(host, int(port), protocol, self._plan.questions, wait_s)
+        questions = tcp_probe.enough(protocol, self._plan.least_bytes)
+        return tcp_probe.look(host, int(port), protocol, questions, wait_s)
 
     def _get(self, url: str, name: str) -> Mapping[str, Any]:
         state: Mapping[str, Any] = json_api.call("GET", f"{url}/proxies/{quote(name, safe='')}")
