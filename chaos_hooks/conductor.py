@@ -71,7 +71,8 @@ class Conductor:
             if fault.name not in self._undo:
                 del self.active[fault.name]  # It was refused before anything was done, so nothing is on.
             return
-        self._note(replace(injection, began=effect.at, bit=effect.seen, evidence=effect.evidence))
+        began = replace(injection, began=effect.at, ended=effect.ended, bit=effect.seen)
+        self._note(replace(began, evidence=effect.evidence))
         self._say(f"fault {fault.name} injected: {'; '.join(effect.evidence)}")
 
     def _heal(self, name: str, failures: type[Exception] = InjectionError) -> None:
@@ -90,7 +91,11 @@ class Conductor:
             return
         del self._undo[name]
         evidence = (*injection.evidence, *effect.evidence)
-        self._note(replace(injection, ended=effect.at, evidence=evidence))
+        # Some faults show only in what happened until they were healed. One that never began cannot.
+        bit = injection.bit
+        if effect.bit is not None and injection.began is not None:
+            bit = bool(bit) or effect.bit
+        self._note(replace(injection, ended=injection.ended or effect.at, bit=bit, evidence=evidence))
         self._unless_full(lambda: self._journal.healed(name, "; ".join(effect.evidence)))
         self._say(f"fault {name} healed: {'; '.join(effect.evidence)}")
         del self.active[name]

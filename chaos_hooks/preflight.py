@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,7 +17,7 @@ from chaos_hooks.truth import Truth, TruthError
 from reports.history import Asked
 from reports.verdict import UnknownCriterionError, load_criterion
 from shapes.alerts import Naming
-from shapes.scenario import Fault, Scenario
+from shapes.scenario import Scenario
 from shapes.target import Endpoints, Target, is_loopback
 
 _TIMEOUT_S = 3.0
@@ -74,7 +73,7 @@ def guard(endpoints: Endpoints, options: Options) -> None:
     Raises:
         SetupError: naming the address and how to allow it.
     """
-    for field in ("gateway_url", "metrics_url", "ready_url", "control_url"):
+    for field in ("gateway_url", "metrics_url", "ready_url", "control_url", "faults_url", "proxy_url"):
         url = getattr(endpoints, field)
         if not url:
             continue
@@ -151,15 +150,13 @@ def sweep(runs: Path, endpoints: Endpoints, clock: RunClock) -> list[str]:
     """
     told = []
     for left in journal.leftovers(runs):
-        options: Mapping[str, object] = {"component": left.undo.get("component", "")}
-        fault = Fault(left.fault, left.injector, 0.0, 0.0, options)
-        backend = injection.load(fault, endpoints, clock, f"{left.folder}/{journal.NAME}")
+        place = f"{left.folder}/{journal.NAME}"
+        backend = injection.revive(left.injector, left.fault, left.undo, endpoints, clock, place)
         try:
             how = backend.sweep(left.undo)
         except InjectionError as problem:
             raise SetupError(
-                f"{left.folder}/{journal.NAME}: fault {left.fault} is still on ({problem}); "
-                "heal it by hand, then remove that file"
+                f"{place}: fault {left.fault} is still on ({problem}); heal it by hand, then remove that file"
             ) from None
         journal.mark_swept(left, how)
         told.append(f"swept {left.fault} of {left.folder.name}: {how}")
