@@ -1,4 +1,4 @@
-"""Campaign reports: every format says the same, as schema and importers want it, whatever the record holds."""
+"""Campaign reports: all formats say the same, as schema and importers want it, whatever the record holds."""
 
 from __future__ import annotations
 
