@@ -43,6 +43,11 @@ class Row:
     others: tuple[Finding, ...]
     page: str
 
+    @property
+    def folded(self) -> tuple[Finding, ...]:
+        """Return those of the others that need no look: they passed, or count for nothing."""
+        return tuple(f for f in self.others if f.status is Status.PASS or not self.entry.counts(f))
+
 
 @dataclass(frozen=True, slots=True)
 class GridRow:

@@ -78,7 +78,11 @@ def test_a_failure_in_an_invalid_run_convicts_nobody(tmp_path: Path) -> None:
 def test_the_grid_takes_the_worst(tmp_path: Path) -> None:
     """Of a criterion that is asked twice, and of each column; promises first, then the assumptions."""
     twice = (Asked("recovery", {"within_s": 30.0}), Asked("recovery", {"within_s": 0.1}))
-    entries = {"a": campaigns.told("a"), "b": campaigns.told("b", promises=twice), "c": campaigns.SKIPPED}
+    entries: dict[str, campaigns.Told] = {
+        "a": campaigns.told("a"),
+        "b": campaigns.told("b", promises=twice),
+        "c": campaigns.SKIPPED,
+    }
     got = grid(campaigns.of(tmp_path, entries))
     assert got.criteria == (*(a.criterion for a in histories.EVERY), *ASSUMPTIONS)
     recovery = got.criteria.index("recovery")
