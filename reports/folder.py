@@ -110,25 +110,36 @@ def _run(folder: Path) -> Run:
 def _ledger(folder: Path, run: Run, damage: list[str]) -> tuple[list[Attempt], bool]:
     begun: dict[int, dict[str, Any]] = {}
     ended: dict[int, dict[str, Any]] = {}
-    seal: int | None = None
+    seal: dict[str, Any] | None = None
     for line in _lines(folder / "ledger.jsonl", damage):
         if line["r"] == "begin":
+            if line["n"] in begun:
+                damage.append(f"ledger.jsonl: alert {line['n']} begun twice")
             begun[line["n"]] = line
         elif line["r"] == "end":
+            if line["n"] not in begun:
+                damage.append(f"ledger.jsonl: alert {line['n']} ended, but was not begun")
             if line["n"] in ended:
                 damage.append(f"ledger.jsonl: alert {line['n']} ended twice")
             ended[line["n"]] = line
         elif line["r"] == "seal":
-            seal = line["begun"]
-    if seal is not None and seal != len(begun):
-        damage.append(f"ledger.jsonl: sealed with {seal} alerts begun, {len(begun)} are there")
-    sealed = seal is not None and seal == len(begun)
+            seal = line
     attempts = [_attempt(begun[n], ended.get(n)) for n in sorted(begun)]
+    sealed = seal is not None and _holds(seal, len(begun), len(ended), damage)
     missing = [n for n in range(run.planned) if n not in begun]
     # Never begun means not one byte went out; only a killed writer could have begun one unrecorded, and it
     # writes the beginning down before it connects.
     attempts += [Attempt(n, n, "", 0.0, Outcome.UNSENT, "stopped") for n in missing]
     return attempts, sealed
+
+
+def _holds(seal: dict[str, Any], begun: int, ended: int, damage: list[str]) -> bool:
+    """Tell whether as many lines are there as the seal says; if not, some were taken away or added."""
+    told = (seal["begun"], seal["ended"])
+    if told != (begun, ended):
+        there = f"{begun} and {ended} are there"
+        damage.append(f"ledger.jsonl: sealed with {told[0]} alerts begun and {told[1]} ended, {there}")
+    return told == (begun, ended)
 
 
 def _attempt(begin: dict[str, Any], end: dict[str, Any] | None) -> Attempt:
@@ -179,8 +190,12 @@ def _lines(path: Path, damage: list[str]) -> Iterator[dict[str, Any]]:
         return
     for number, text in enumerate(path.read_bytes().splitlines(), start=1):
         try:
-            yield json.loads(text)
+            value = json.loads(text)
         except ValueError:
+            value = None
+        if isinstance(value, dict):
+            yield value
+        else:
             damage.append(f"{path.name}: line {number} is torn")
 
 

@@ -168,6 +168,13 @@ def history(
     return replace(plain, **changes)
 
 
+def told(*attempts: Attempt, resources: tuple[Resource, ...] | None, **changes: Any) -> History:
+    """Return a whole history of exactly these attempts and resources."""
+    return replace(
+        history(), run=run(planned=len(attempts)), attempts=attempts, resources=resources, **changes
+    )
+
+
 def keep(told: History, path: Path) -> Path:
     """Write a history into a new folder, as a live run would, and return the folder."""
     path.mkdir(parents=True)
@@ -180,7 +187,7 @@ def keep(told: History, path: Path) -> Path:
         end = {"o": a.outcome, "k": a.kind, "sent": a.sent_s, "done": a.done_s, "status": a.status}
         lines.append({"r": "end", "n": a.number, **end, "detail": a.detail})
     if told.sealed:
-        lines.append({"r": "seal", "begun": len(told.attempts)})
+        lines.append({"r": "seal", "begun": len(told.attempts), "ended": len(told.attempts)})
     _lines(path / "ledger.jsonl", lines)
     _lines(path / "observations.jsonl", [asdict(o) for o in told.observations])
     _lines(path / "injections.jsonl", [asdict(i) for i in told.injections])

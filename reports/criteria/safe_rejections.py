@@ -20,12 +20,12 @@ def check(history: History) -> Finding:
     if not answered:
         return unknown(_WANTED, "nothing was answered", 0, "check that the Gateway is reachable")
     refused = history.of(Outcome.REJECTED)
-    unsafe = [a for a in refused if a.kind != "safe"]
+    unsafe = sorted((a for a in refused if a.kind != "safe"), key=lambda a: a.number)
     if unsafe:
         by_status = ", ".join(f"{n} with {status}" for status, n in Counter(a.status for a in unsafe).items())
         examples = [
             f"{history.run.token}-{a.number:07d}: due {a.due_s:.3f} s, answered {a.status} {a.detail}"
-            for a in sorted(unsafe, key=lambda a: a.number)
+            for a in unsafe
         ]
         return failed(_WANTED, f"{len(unsafe)} refused unsafely ({by_status})", len(answered), examples)
     return passed(_WANTED, f"{len(refused)} refused, all safely", len(answered))
