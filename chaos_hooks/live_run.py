@@ -12,7 +12,7 @@ import gevent
 import gevent.event
 
 from chaos_hooks.clock import RunClock
-from chaos_hooks.emitter import Told
+from chaos_hooks.delivery import Told
 from chaos_hooks.errors import RecordError, SetupError
 from chaos_hooks.options import Options
 from chaos_hooks.truth import TruthError
@@ -20,7 +20,7 @@ from chaos_hooks.workbench import Workbench
 from reports import folder as run_folder
 from reports import writing
 from reports.verdict import Verdict
-from shapes import alerts
+from shapes import load
 from shapes.scenario import Scenario
 from shapes.target import Target
 
@@ -87,7 +87,7 @@ class LiveRun:
         self._carried.set()
         self._go.wait()
         if self.bench.emitter:
-            self.bench.emitter.emit(alerts.plan(self.scenario))
+            self.bench.emitter.emit(load.plan(self.scenario))
 
     def is_over(self) -> bool:
         """Return whether there is a result."""
@@ -142,7 +142,9 @@ class LiveRun:
         """Heal, collect, stop and judge, each step whatever became of the one before."""
         problems = [detail] if detail else []
         for_s = _TRUTH_S if ended == "completed" else _TRUTH_BROKEN_OFF_S
-        for step in (self.bench.heal, self.bench.drain, lambda: self.bench.collect(for_s)):
+        steps: list[Callable[[], None]] = [self.bench.heal, self.bench.drain]
+        steps += [lambda: self.bench.keep_metrics("post"), lambda: self.bench.collect(for_s)]
+        for step in steps:
             try:
                 step()
             except (RecordError, TruthError, OSError) as problem:
