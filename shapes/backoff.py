@@ -31,7 +31,8 @@ class Reply(StrEnum):
 
 def reply(status: int | None) -> Reply:
     """Return how an answer is taken: every 2xx, 207 too, as delivered, whatever its body says; a 5xx or none
-    (None) as failed, to be tried again at once; all else as refused until the next flush."""
+    (None) as failed, to be tried again soon; all else as refused until the next flush, a
+    redirect, too, which Alertmanager would follow and this tool never does."""
     if status is None or 500 <= status < 600:
         return Reply.FAILED
     return Reply.TAKEN if 200 <= status < 300 else Reply.REFUSED
@@ -48,7 +49,9 @@ class Policy:
 
 
 class Notification:
-    """One POST that is tried until it is taken. Times are the run's clock's, in seconds."""
+    """One POST that is tried until it is taken, an alert group of its own with flushes counted from its first
+    try. Times are the run's clock's, in seconds. A try that hangs is ended by the sender's timeout, not by
+    the flush's end."""
 
     def __init__(self, policy: Policy, number: int, first_s: float) -> None:
         """Begin with the first try's time.

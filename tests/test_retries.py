@@ -20,7 +20,7 @@ from reports import folder
 from reports.accounting import account
 from reports.criteria import no_duplicates, safe_rejections, zero_loss
 from reports.finding import Status
-from reports.history import Attempt, History, Outcome, deciding
+from reports.history import Attempt, History, Outcome, Try, deciding
 from shapes.alerts import Naming, Planned
 from shapes.backoff import Policy
 from shapes.target import AnswerRules
@@ -243,6 +243,19 @@ def test_a_lost_record_of_a_try_is_damage(tmp_path: Path) -> None:
         "ledger.jsonl: sealed with 1 alerts begun in 3 tries, 1 in 2 are there",
         "ledger.jsonl: alert 0 has no record of some of its tries",
     )
+
+
+def test_tries_and_volleys_survive_the_folder(tmp_path: Path) -> None:
+    """What is kept is what is read back."""
+    first = Try(Outcome.REJECTED, "safe", 1.0, 1.1, 1.2, 503, "HTTP 503")
+    second = Try(Outcome.ACKED, "created", 2.0, 2.1, 2.2, 201)
+    again = Attempt(
+        0, 0, "chaos", 1.0, second.outcome, "created", 1.0, 2.1, 2.2, 201, tries=2, each=(first, second)
+    )
+    told = histories.history(attempts=(again, histories.attempt(1, volley=2)))
+    told = replace(told, run=replace(told.run, planned=2))
+
+    assert folder.read(histories.keep(told, tmp_path / "run")) == told
 
 
 def test_the_deciding_try() -> None:

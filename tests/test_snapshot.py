@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,15 @@ gateway_request_seconds_count 2.0
 """
 
 
+def _bound(handler: type[http.server.BaseHTTPRequestHandler]) -> http.server.ThreadingHTTPServer:
+    for port in random.sample(range(20000, 32000), 200):
+        try:
+            return http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+        except OSError:
+            continue
+    raise AssertionError("no free port between 20000 and 32000")
+
+
 @contextmanager
 def serving(status: int, body: bytes) -> Iterator[str]:
     """Serve one answer to every GET but that of /readyz, and return the base URL."""
@@ -42,7 +52,7 @@ def serving(status: int, body: bytes) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = _bound(Handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -101,15 +111,11 @@ def test_a_gateway_without_metrics_gives_an_entry_that_says_so(status: int, body
     assert got["error"] != f"{url}/metrics: "
 
 
-@pytest.mark.parametrize(
-    ("url", "error"),
-    [
-        ("http://127.0.0.1:1/metrics", "http://127.0.0.1:1/metrics: does not answer (ConnectionError)"),
-        ("", ": the target has no endpoints.metrics_url"),
-    ],
-)
-def test_a_gateway_that_is_gone_gives_an_entry_too(url: str, error: str) -> None:
-    assert snapshot.take(url, 2.0)["error"] == error
+def test_a_gateway_that_is_gone_gives_an_entry_too() -> None:
+    got = snapshot.take("http://127.0.0.1:1/metrics", 2.0)
+
+    assert got["error"] == "http://127.0.0.1:1/metrics: does not answer (ConnectionError)"
+    assert got["families"] is None
 
 
 def test_preflight_tells_of_missing_metrics_and_refuses_broken_ones() -> None:
