@@ -31,8 +31,8 @@ class Reply(StrEnum):
 
 def reply(status: int | None) -> Reply:
     """Return how an answer is taken: every 2xx, 207 too, as delivered, whatever its body says; a 5xx or none
-    (None) as failed, to be tried again soon; all else as refused until the next flush, a
-    redirect, too, which Alertmanager would follow and this tool never does."""
+    (None) as failed, to be tried again soon; all else as refused until the next flush, a redirect,
+    too, which Alertmanager would follow and this tool never does."""
     if status is None or 500 <= status < 600:
         return Reply.FAILED
     return Reply.TAKEN if 200 <= status < 300 else Reply.REFUSED
