@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import gevent
 import gevent.event
 
-from chaos_hooks.emitter import Told
+from chaos_hooks.delivery import Told
 from chaos_hooks.live_run import LiveRun, Result
 from chaos_hooks.options import Options
 from shapes.scenario import Scenario

@@ -12,7 +12,7 @@ import gevent
 import gevent.event
 
 from chaos_hooks.clock import RunClock
-from chaos_hooks.emitter import Told
+from chaos_hooks.delivery import Told
 from chaos_hooks.errors import RecordError, SetupError
 from chaos_hooks.options import Options
 from chaos_hooks.truth import TruthError
@@ -20,7 +20,7 @@ from chaos_hooks.workbench import Workbench
 from reports import folder as run_folder
 from reports import writing
 from reports.verdict import Verdict
-from shapes import alerts
+from shapes import load
 from shapes.scenario import Scenario
 from shapes.target import Target
 
@@ -89,7 +89,7 @@ class LiveRun:
         self._carried.set()
         self._go.wait()
         if self.bench.emitter:
-            self.bench.emitter.emit(alerts.plan(self.scenario))
+            self.bench.emitter.emit(load.plan(self.scenario))
 
     def is_over(self) -> bool:
         """Return whether there is a result."""
@@ -152,6 +152,7 @@ class LiveRun:
         steps = (
             self.bench.heal,
             self.bench.drain,
+            lambda: self.bench.keep_metrics("post"),
             lambda: self.bench.collect(for_s),
             lambda: self.bench.close(ended, "; ".join(problems)),
             self.bench.stop_target,

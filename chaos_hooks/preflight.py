@@ -95,12 +95,14 @@ def _is_url(text: str) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
-def answers(endpoints: Endpoints) -> None:
-    """Ask the Gateway whether it is ready, and for its metrics.
+def answers(endpoints: Endpoints) -> list[str]:
+    """Ask the Gateway whether it is ready, and for its metrics; return what is to be told.
 
     Raises:
-        SetupError: naming the URL and what came instead.
+        SetupError: naming the URL and what came instead. A Gateway that has no metrics (404) is told, not
+            refused: the criteria that need them will say UNKNOWN.
     """
+    told = []
     for url in (endpoints.ready_url, endpoints.metrics_url):
         try:
             with requests.Session() as session:
@@ -110,8 +112,11 @@ def answers(endpoints: Endpoints) -> None:
             raise SetupError(
                 f"{url}: does not answer ({type(problem).__name__}); start the Gateway, or mend the address"
             ) from None
-        if status != 200:
+        if status == 404 and url == endpoints.metrics_url:
+            told.append(f"{url}: there are no metrics (404); what is judged by them will be UNKNOWN")
+        elif status != 200:
             raise SetupError(f"{url}: answered {status}, wanted 200; wait until the Gateway is ready")
+    return told
 
 
 def readable(truth: Truth) -> None:

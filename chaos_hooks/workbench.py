@@ -7,11 +7,12 @@ from pathlib import Path
 
 import gevent
 
-from chaos_hooks import description, injection, preflight, probes, target_process
+from chaos_hooks import description, injection, preflight, probes, snapshot, target_process
 from chaos_hooks.clock import RunClock
 from chaos_hooks.conductor import Conductor
-from chaos_hooks.emitter import Emitter, Told
-from chaos_hooks.errors import SetupError
+from chaos_hooks.delivery import Delivery, Told
+from chaos_hooks.emitter import Emitter
+from chaos_hooks.errors import RecordError, SetupError
 from chaos_hooks.injection import Injector
 from chaos_hooks.journal import Journal
 from chaos_hooks.ledger import Ledger
@@ -22,7 +23,9 @@ from chaos_hooks.target_process import TargetProcess
 from chaos_hooks.truth import Truth
 from reports import folder as run_folder
 from reports.signals import CLOSED, METRICS, READY
+from shapes import backoff
 from shapes.alerts import Naming
+from shapes.backoff import Policy
 from shapes.scenario import Scenario
 from shapes.target import Target
 from shapes.timeline import Timeline
@@ -77,7 +80,8 @@ class Workbench:
             self._start_target()
         self._endpoints = preflight.complete(self._endpoints, self._target, self._options)
         preflight.guard(self._endpoints, self._options)
-        preflight.answers(self._endpoints)
+        for told in preflight.answers(self._endpoints):
+            self._say(told)
         self._truth = Truth(self._endpoints, self._target.resources)
         preflight.readable(self._truth)
         for told in preflight.sweep(self.folder.parent, self._endpoints, self._clock):
@@ -85,6 +89,7 @@ class Workbench:
         if not self._options.no_faults:
             self._injectors = preflight.load_injectors(self.scenario, self._endpoints, self._clock)
         self._open()
+        self.keep_metrics("baseline")
 
     def begin(self) -> None:
         """Start the probes and write down what is to be done; the next thing is the first alert."""
@@ -110,8 +115,10 @@ class Workbench:
             self.conductor.heal_all()
 
     def drain(self) -> None:
-        """Wait for the answers in flight, as long as one may take."""
+        """Wait until what is to be sent again was taken or given up, and for the answers in flight, as long
+        as one may take."""
         if self.emitter:
+            self.emitter.finish()
             self.emitter.stop()
             self.emitter.drain(self._target.connect_timeout_s + self._target.answer_timeout_s + 1.0)
 
@@ -136,6 +143,23 @@ class Workbench:
         if self._truth and self.began:
             resources, stable = self._truth.read_until_stable(self.naming, for_s)
             run_folder.write_truth(self.folder, resources, stable=stable)
+
+    def keep_metrics(self, when: str) -> None:
+        """Write down all that the Gateway's metrics say now, or why there are none: baseline or post.
+
+        Raises:
+            RecordError: if the disk does not take it.
+        """
+        if not self.emitter:
+            return  # The run did not get so far as to have a Gateway.
+        found = snapshot.take(self._endpoints.metrics_url, self._clock.now())
+        try:
+            run_folder.write_metrics(self.folder, when, found)
+        except OSError as problem:
+            raise RecordError(
+                f"{self.folder / when}.json: cannot be written ({problem.strerror}); "
+                "make room, or name another --chaos-runs-dir"
+            ) from None
 
     def close(self, ended: str, detail: str) -> None:
         """Seal the ledger and write how the run ended.
@@ -206,13 +230,13 @@ class Workbench:
             answer_timeout_s=self._target.answer_timeout_s,
             clock=self._clock.now,
         )
-        self.emitter = Emitter(
-            self.scenario.alert,
-            self.naming,
-            self._sender,
-            self._target.answers,
-            self.ledger,
-            self._clock,
-            self._told,
-            self._fail,
+        delivery = Delivery(
+            self.naming, self._sender, self._target.answers, self.ledger, self._clock, self._told
         )
+        self.emitter = Emitter(delivery, self._clock, self._fail, self._policy())
+
+    def _policy(self) -> Policy | None:
+        if self.scenario.sender != "alertmanager":
+            return None
+        ends_s = self.scenario.load_s + backoff.GRACE_S
+        return Policy(self.scenario.group_interval_s, ends_s, self.scenario.seed)

@@ -46,13 +46,14 @@ def health(history: History, component: str) -> dict[str, list[Reading]]:
     ]
     answers = [
         Reading(
-            a.begun_s if a.begun_s is not None else a.due_s,
-            a.done_s,
-            a.outcome is Outcome.ACKED,
-            f"alert {a.number} {a.outcome.value} {a.kind}",
+            t.begun_s if t.begun_s is not None else a.due_s,
+            t.done_s,
+            t.outcome is Outcome.ACKED,
+            f"alert {a.number} {t.outcome.value} {t.kind}",
         )
         for a in sorted(history.attempts, key=lambda a: (a.due_s, a.number))
-        if a.done_s is not None
+        for t in a.sendings
+        if t.done_s is not None
     ]
     end_s = planned_end_s(history)
     return {

@@ -181,11 +181,14 @@ def keep(told: History, path: Path) -> Path:
     run_folder.write_run(path, told.run)
     lines: list[dict[str, Any]] = []
     for a in told.attempts:
-        lines.append(
-            {"r": "begin", "n": a.number, "s": a.subject, "p": a.phase, "due": a.due_s, "at": a.begun_s}
-        )
-        end = {"o": a.outcome, "k": a.kind, "sent": a.sent_s, "done": a.done_s, "status": a.status}
-        lines.append({"r": "end", "n": a.number, **end, "detail": a.detail})
+        about = {"n": a.number, "s": a.subject, "p": a.phase, "due": a.due_s}
+        for number, t in enumerate(a.sendings, start=1):
+            more = {"t": number} if number > 1 else {}
+            lines.append(
+                {"r": "begin", **about, "at": t.begun_s, **({"v": a.volley} if a.volley else {}), **more}
+            )
+            end = {"o": t.outcome, "k": t.kind, "sent": t.sent_s, "done": t.done_s, "status": t.status}
+            lines.append({"r": "end", "n": a.number, **end, "detail": t.detail, **more})
     if told.sealed:
         lines.append({"r": "seal", "begun": len(told.attempts), "ended": len(told.attempts)})
     _lines(path / "ledger.jsonl", lines)

@@ -14,13 +14,13 @@ from conductor_stage import JumpingClock
 
 from chaos_hooks.answers import Answer
 from chaos_hooks.clock import RunClock
+from chaos_hooks.delivery import Delivery
 from chaos_hooks.emitter import Emitter
 from chaos_hooks.errors import RecordError
 from chaos_hooks.ledger import Ledger
 from chaos_hooks.sender import Exchange, Sender
 from reports.history import Outcome
 from shapes.alerts import ID_ANNOTATION, Naming, Planned
-from shapes.scenario import AlertRecipe
 from shapes.target import AnswerRules
 
 CREATED = b'{"status":"created"}'
@@ -33,6 +33,10 @@ class Clock(JumpingClock):
     def __init__(self) -> None:
         super().__init__()
         self.at: dict[float, Callable[[], None]] = {}
+
+    def rfc3339(self, at_s: float) -> str:
+        """Return any wall-clock time; the tests do not look at it."""
+        return "2026-03-01T12:00:00Z"
 
     def sleep_until(self, at_s: float) -> None:
         gevent.sleep(0)  # Whoever was spawned before begins before the time jumps.
@@ -51,16 +55,11 @@ class Stage:
         self.told: list[tuple[list[int], list[Outcome]]] = []
         self.failed: list[BaseException] = []
         self._post = post
-        self.emitter = Emitter(
-            AlertRecipe(),
-            Naming("0123abcd"),
-            cast(Sender, self),
-            AnswerRules(),
-            self.ledger,
-            cast(RunClock, self.clock),
-            self._told,
-            self.failed.append,
+        clock = cast(RunClock, self.clock)
+        delivery = Delivery(
+            Naming("0123abcd"), cast(Sender, self), AnswerRules(), self.ledger, clock, self._told
         )
+        self.emitter = Emitter(delivery, clock, self.failed.append)
 
     def post(self, body: bytes) -> Exchange:
         """Stand in for the Sender."""
@@ -218,9 +217,9 @@ def test_the_alerts_of_one_post_are_begun_in_one_write(
     written: list[list[int]] = []
     begin = Ledger.begin_post
 
-    def noted(self: Ledger, alerts: list[Planned], at_s: float) -> None:
+    def noted(self: Ledger, alerts: list[Planned], at_s: float, number: int = 1) -> None:
         written.append([alert.number for alert in alerts])
-        begin(self, alerts, at_s)
+        begin(self, alerts, at_s, number)
 
     monkeypatch.setattr(Ledger, "begin_post", noted)
     alerts = [*plan(0.0, 0.0, 0.0, 1.0), Planned(4, 4, "recovery", 1.0)]
