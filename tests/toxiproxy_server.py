@@ -79,18 +79,20 @@ def running(*arguments: str) -> Iterator[FaultProxy]:
     ]
     process = subprocess.Popen(command, cwd=CHECKOUT, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
+    said = ""
+    for line in process.stderr:
+        said += line
+        if "serving on" in line:
+            break
+    else:
+        raise AssertionError(f"the fault proxy ended with {process.wait()}: {said}")
+    threading.Thread(target=process.stderr.read, daemon=True).start()
     try:
-        for line in process.stderr:
-            if "serving on" in line:
-                break
-        else:
-            raise AssertionError(f"the fault proxy ended with {process.wait()}")
-        drain = threading.Thread(target=process.stderr.read, daemon=True)
-        drain.start()
         yield FaultProxy(port)
     finally:
         process.terminate()
-        assert process.wait(timeout=10) == 0
+        status = process.wait(timeout=10)
+    assert status == 0
 
 
 @contextmanager

@@ -22,6 +22,8 @@ class Side(asyncio.Protocol):
         self.incoming: Link | None = None
         self.transport: asyncio.Transport | None = None
         self.is_lost = False
+        self._early: list[bytes] = []  # What came before there was a link: the event loop may read once.
+        self._early_end = False
         self._lost = lost
         self._reset_both = reset_both
 
@@ -33,21 +35,38 @@ class Side(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Into the link."""
-        assert self.outgoing is not None
-        self.outgoing.take(data)
+        if self.outgoing is not None:
+            self.outgoing.take(data)
+        else:
+            self._early.append(data)
+            self.hold(True)
 
     def eof_received(self) -> bool:
         """The end, too, goes through the toxics; this side stays open for what comes the other way."""
-        assert self.outgoing is not None
-        self.outgoing.end()
+        self._ends()
         return True
 
     def connection_lost(self, error: Exception | None) -> None:
         """Closed by us, by the peer or by the network: for the other side it is an end."""
         self.is_lost = True
+        self._ends()
+        self._lost()
+
+    def _ends(self) -> None:
         if self.outgoing is not None:
             self.outgoing.end()
-        self._lost()
+        else:
+            self._early_end = True
+
+    def begin(self) -> None:
+        """Both links are there: what came early goes first."""
+        assert self.outgoing is not None
+        self.hold(False)
+        for data in self._early:
+            self.outgoing.take(data)
+        self._early.clear()
+        if self._early_end:
+            self.outgoing.end()
 
     def pause_writing(self) -> None:
         """The peer reads slowly."""
@@ -114,11 +133,7 @@ class Connection:
             for toxic in toxics[direction]:
                 link.add(toxic)
         for side in (client, server):
-            if side.is_lost:
-                assert side.outgoing is not None
-                side.outgoing.end()
-            else:
-                side.hold(False)
+            side.begin()
 
     def abort(self) -> None:
         """Close both sides now."""
