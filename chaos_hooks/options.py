@@ -35,6 +35,7 @@ class Options:
     count: int
     duration: str
     alert_name: str
+    resume: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +70,13 @@ def _options() -> tuple[_Option, ...]:
         _Option("gateway-command", "", "program the sandbox runs in the reference Gateway's place"),
         _Option("gateway-port", 0, "port the sandbox's Gateway listens on (default: a free one)"),
         _Option("start-args", "", "further arguments for the target's start command, as a shell reads them"),
+        _Option("resume", "", "go on with a campaign that was broken off: its id, its path, or latest"),
         _Option("runs-dir", "", "folder that gets a folder for each run (default: reports/runs)"),
     )
 
 
 def _scenarios() -> tuple[str, ...]:
-    return tuple(scenario.names(SCENARIOS))
+    return (*scenario.names(SCENARIOS), "all", "all-variants")
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
@@ -129,6 +131,7 @@ def read(parsed: argparse.Namespace) -> Options:
         count=int(got["chaos_count"] or 0),
         duration=got["chaos_duration"] or "",
         alert_name=got["chaos_alert_name"] or "",
+        resume=got["chaos_resume"] or "",
     )
 
 

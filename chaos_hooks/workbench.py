@@ -203,6 +203,8 @@ class Workbench:
             more += [flag, str(value)] if value else []
         if self._options.gateway_command:
             more += ["--gateway-cwd", str(Path.cwd())]  # Where the user typed it; relative paths mean that.
+        place = f"scenarios/{self.scenario.name}.yaml: start_args"
+        more += target_process.split(place, self.scenario.start_args)
         more += target_process.split("--chaos-start-args", self._options.start_args)
         self._say(f"starting {self._target.title}")
         self._process = TargetProcess(self._target.start, more, self.folder / "logs" / "target.log")

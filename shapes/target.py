@@ -71,7 +71,8 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One Gateway release as this tool speaks to it. Timeouts in seconds."""
+    """One Gateway release as this tool speaks to it. Timeouts in seconds. ``unsupported`` gives, by scenario,
+    the reason why it makes no sense against this release; it is then skipped."""
 
     name: str
     title: str
@@ -84,6 +85,7 @@ class Target:
     answers: AnswerRules
     resources: ResourceRules
     metrics: Mapping[str, Metric]
+    unsupported: Mapping[str, str] = field(default_factory=dict)
 
 
 def names(folder: Path) -> list[str]:
@@ -119,6 +121,7 @@ def parse(root: Node, name: str) -> Target:
         "answers",
         "resources",
         "metrics",
+        "unsupported",
     )
     top = root.fields(required=("title",), optional=optional)
     timeouts = top["timeouts"].fields(optional=("connect", "answer")) if "timeouts" in top else {}
@@ -138,6 +141,7 @@ def parse(root: Node, name: str) -> Target:
         if "resources" in top
         else ResourceRules(),
         metrics={key: _metric(node) for key, node in metrics.items()},
+        unsupported=_words(top["unsupported"]) if "unsupported" in top else {},
     )
 
 
