@@ -1,7 +1,6 @@
 """What happens to one alert: Redis is asked whether it is known, and the Kubernetes API makes it durable."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from sandbox.gateway import defects as planted
 from sandbox.gateway import log
@@ -11,32 +10,14 @@ from sandbox.gateway.deadline import Deadline
 from sandbox.gateway.defects import Defects
 from sandbox.gateway.kubernetes_client import KubernetesError
 from sandbox.gateway.metrics import Metrics
-from sandbox.gateway.redis_cache import RedisAwayError, RedisCache
+from sandbox.gateway.redis_cache import RedisCache
+from sandbox.gateway.redis_calls import RedisAwayError
 from sandbox.gateway.remediation_store import Claim, RemediationStore
+from sandbox.gateway.result import Result
+from sandbox.gateway.storm import StormDesk
 from sandbox.gateway.unsent import unsent
 from sandbox.gateway.webhook import Alert, WebhookError
-
-ACCEPTED = ("created", "duplicate", "resolved")
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What became of one alert.
-
-    `status` is created, duplicate or resolved (all accepted), failed (try again) or rejected (unusable).
-    """
-
-    status: str
-    message: str
-    fingerprint: str = ""
-    name: str = ""
-    count: int = 0
-    reason: str = ""
-
-    @property
-    def accepted(self) -> bool:
-        """Whether the sender may forget the alert."""
-        return self.status in ACCEPTED
+from sandbox.gateway.write_queue import WriteQueue
 
 
 class _RefusedError(Exception):
@@ -47,21 +28,34 @@ class Pipeline:
     """Processes alerts, any number at a time."""
 
     def __init__(
-        self, cache: RedisCache, store: RemediationStore, metrics: Metrics, defects: Defects
+        self,
+        cache: RedisCache,
+        store: RemediationStore,
+        storm: StormDesk,
+        queue: WriteQueue,
+        metrics: Metrics,
+        defects: Defects,
     ) -> None:
         self._cache = cache
         self._store = store
+        self._storm = storm
+        self._queue = queue
         self._metrics = metrics
         self._defects = defects
         self._in_fallback = False
         self._unsent = 0
+        self._alert_before: Alert | None = None
 
     async def process(self, alert: Alert | WebhookError, deadline: Deadline) -> Result:
-        """What became of `alert`; created and duplicate mean that the Kubernetes API has it. Never raises."""
+        """What became of `alert`. Never raises.
+
+        Created, duplicate and aggregated mean that the Kubernetes API has it, buffered and queued that Redis
+        has.
+        """
         self._metrics.alerts_received_total.inc()
         result = await self._outcome(alert, deadline)
         self._metrics.alerts_processed_total.labels(result.status).inc()
-        if result.status == "duplicate":
+        if result.duplicate:
             self._metrics.alerts_deduplicated_total.inc()
         if not result.accepted:
             self._metrics.alerts_rejected_total.labels(result.reason).inc()
@@ -75,9 +69,13 @@ class Pipeline:
             return Result("resolved", "resolved alerts are accepted and not recorded", alert.fingerprint)
         if self._defects.bite_every(planted.DROP_ONE_IN):
             return _acknowledged_without_record(alert)
+        alert = self._merged(alert)
         try:
             return await self._record(alert, deadline)
         except KubernetesError as error:
+            waiting = await self._queue.offer(alert, error)
+            if waiting is not None:
+                return waiting
             message, reason = str(error), f"kubernetes_{error.reason}"
         except _RefusedError as error:
             message, reason = str(error), "redis_away"
@@ -93,18 +91,21 @@ class Pipeline:
         ):
             raise _RefusedError(f"Redis is away and the defect {defect} is planted")
         if name is not None:
-            count = await self._store.count_once_more(name, deadline)
+            count = await self._store.count_once_more(name, alert, deadline)
             if count is not None:
                 return self._result(alert, Claim(name, created=False, count=count))
-        claim = await self._claim(alert, away, deadline)
+        taken, source = await self._storm.take(alert, deadline)
+        if taken is not None:
+            return taken
+        claim = await self._claim(alert, source, away, deadline)
         if away is None:
             await self._remember(alert, claim.name)
         if claim.created and self._defects.bite_every(planted.UNSENT_CRD, planted.UNSENT_CRD_EVERY):
             await self._record_unsent(alert, deadline)
         return self._result(alert, claim)
 
-    async def _claim(self, alert: Alert, away: str | None, deadline: Deadline) -> Claim:
-        source = "webhook" if away is None else "fallback"
+    async def _claim(self, alert: Alert, source: str, away: str | None, deadline: Deadline) -> Claim:
+        source = source or ("webhook" if away is None else "fallback")
         if away is not None and self._defects.bite(planted.TWO_CRDS):
             return await self._store.create_with_random_name(alert, source, deadline)
         return await self._store.claim(alert, source, deadline, look_first=away is not None)
@@ -122,7 +123,7 @@ class Pipeline:
 
     async def _remember(self, alert: Alert, name: str) -> None:
         try:
-            await self._cache.remember(alert.fingerprint, name)
+            await self._cache.remember([alert.fingerprint], name)
         except RedisAwayError as error:
             # The CRD is the record; without the key the next duplicate only takes the longer way to it.
             self._note_fallback(True, reason=error.reason)
@@ -134,6 +135,13 @@ class Pipeline:
             await self._store.claim(ghost, "webhook", deadline, look_first=False)
         except KubernetesError as error:
             log.warning("planted defect could not make its CRD", defect=planted.UNSENT_CRD, error=str(error))
+
+    def _merged(self, alert: Alert) -> Alert:
+        before, self._alert_before = self._alert_before, alert
+        if before is None or before.fingerprint == alert.fingerprint:
+            return alert
+        merge = self._defects.bite_every(planted.FINGERPRINTS_MERGED, planted.MERGED_EVERY)
+        return before if merge else alert
 
     def _note_fallback(self, now: bool, **fields: str) -> None:
         if now != self._in_fallback:
