@@ -107,6 +107,7 @@ def test_request_of_a_storm() -> None:
     assert [member["occurrenceCount"] for member in spec["stormMembers"]] == [2, 2, 2]
     assert (spec["stormAlertCount"], rr.count_of(later)) == (3, 6)
     assert rr.written_by(later, "w")
+    assert storm_request.with_entries(later, [entry(4), entry(1)], NOW, "w")["spec"] == spec  # arrived before
     again = rr.counted(later, NOW, "x", fingerprint=entry(2).fingerprint, by=3)
     assert (rr.count_of(again), rr.count_of(again, entry(2).fingerprint)) == (9, 5)
     assert [member["signalAnnotations"]["id"] for member in spec["stormMembers"]] == ["1", "2", "4"]

@@ -52,11 +52,12 @@ class Gateway:
         )
         self._store = RemediationStore(self._client, metrics, defects)
         self._members = StormMembers()
-        self._recorder = Recorder(self._store, self._cache, self._members)
+        self._storms = StormStore(self._client, metrics, defects)
+        self._recorder = Recorder(self._store, self._storms, self._cache, self._members)
         self._queue = self._make_queue()
         self._client.patient_are_waiting = lambda: self._queue.waits
         storm, self._storm_watch = self._make_storm()
-        pipeline = Pipeline(self._cache, self._store, storm, self._queue, metrics, defects)
+        pipeline = Pipeline(self._cache, self._store, storm, self._queue, self._clock, metrics, defects)
         self.app = GatewayApp(
             pipeline, self.health, self._redis_breaker, metrics, defects, settings.namespace
         )
@@ -64,7 +65,7 @@ class Gateway:
     def _make_queue(self) -> WriteQueue:
         settings = self._settings.queue
         journal = Journal(write_queue.KEY, self._keeper if settings.durable else None)
-        return WriteQueue(settings, journal, self._recorder, self._clock, self._metrics, self._defects)
+        return WriteQueue(settings, journal, self._recorder, self._metrics, self._defects)
 
     def _make_storm(self) -> tuple[StormDesk, StormWatch]:
         settings, clock, metrics, defects = (
@@ -73,12 +74,12 @@ class Gateway:
             self._metrics,
             self._defects,
         )
-        store = StormStore(self._client, metrics, defects)
+        store = self._storms
         slots = StormSlots(self._keeper)
         settler = StormSettler(
             settings, clock, store, self._recorder, self._members, self._redis_breaker, metrics, defects
         )
-        desk = StormDesk(settings, clock, slots, settler, self._store, self._recorder, metrics, defects)
+        desk = StormDesk(settings, slots, settler, self._store, self._recorder, metrics, defects)
         watch = StormWatch(
             settings, clock, slots, settler, store, self._members, self._keeper, metrics, defects
         )

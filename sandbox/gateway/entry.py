@@ -9,7 +9,7 @@ from sandbox.gateway.webhook import Alert, WebhookError, parse_alert
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`id` is unique: a CRD written for the entry carries it, so that it is not written twice.
+    """`id` is unique: what is written for the entry carries it, so that it is not written twice.
 
     `received_s` is by the Clock, in seconds since 1970.
     """

@@ -2,7 +2,7 @@
 
 While the Gateway lives, its memory is the truth and Redis the copy: what Redis forgets (by eviction, a
 failover, a restart) is written there again. When the Gateway dies, its successor reads the copy. The list has
-no time to live in Redis: an acknowledged alert is no cache.
+no time to live in Redis: an acknowledged alert is no cache. It belongs to one Gateway: two may not share it.
 
 What that means for an entry whose `append` has returned:
 

@@ -6,13 +6,15 @@ from sandbox.gateway import defects as planted
 from sandbox.gateway import log
 from sandbox.gateway import remediation_request as rr
 from sandbox.gateway.breaker import State
+from sandbox.gateway.clock import Clock
 from sandbox.gateway.deadline import Deadline
 from sandbox.gateway.defects import Defects
+from sandbox.gateway.entry import Entry
 from sandbox.gateway.kubernetes_client import KubernetesError
 from sandbox.gateway.metrics import Metrics
 from sandbox.gateway.redis_cache import RedisCache
 from sandbox.gateway.redis_calls import RedisAwayError
-from sandbox.gateway.remediation_store import Claim, RemediationStore
+from sandbox.gateway.remediation_store import Claim, Occurrence, RemediationStore
 from sandbox.gateway.result import Result
 from sandbox.gateway.storm import StormDesk
 from sandbox.gateway.unsent import unsent
@@ -33,6 +35,7 @@ class Pipeline:
         store: RemediationStore,
         storm: StormDesk,
         queue: WriteQueue,
+        clock: Clock,
         metrics: Metrics,
         defects: Defects,
     ) -> None:
@@ -40,6 +43,7 @@ class Pipeline:
         self._store = store
         self._storm = storm
         self._queue = queue
+        self._clock = clock
         self._metrics = metrics
         self._defects = defects
         self._in_fallback = False
@@ -69,11 +73,11 @@ class Pipeline:
             return Result("resolved", "resolved alerts are accepted and not recorded", alert.fingerprint)
         if self._defects.bite_every(planted.DROP_ONE_IN):
             return _acknowledged_without_record(alert)
-        alert = self._merged(alert)
+        entry = Entry.of(self._merged(alert), self._clock.now_s())
         try:
-            return await self._record(alert, deadline)
+            return await self._record(entry, deadline)
         except KubernetesError as error:
-            waiting = await self._queue.offer(alert, error)
+            waiting = await self._queue.offer(entry, error)
             if waiting is not None:
                 return waiting
             message, reason = str(error), f"kubernetes_{error.reason}"
@@ -81,7 +85,8 @@ class Pipeline:
             message, reason = str(error), "redis_away"
         return Result("failed", message, alert.fingerprint, reason=reason)
 
-    async def _record(self, alert: Alert, deadline: Deadline) -> Result:
+    async def _record(self, entry: Entry, deadline: Deadline) -> Result:
+        alert = entry.alert
         name, away = await self._lookup(alert)
         redis_is_sick = away is not None or self._cache.breaker.state is not State.CLOSED
         if redis_is_sick and self._defects.bite(planted.ACK_THEN_DROP):
@@ -91,24 +96,25 @@ class Pipeline:
         ):
             raise _RefusedError(f"Redis is away and the defect {defect} is planted")
         if name is not None:
-            count = await self._store.count_once_more(name, alert, deadline)
+            count = await self._store.count_in(name, Occurrence(alert, "", entry.id), deadline)
             if count is not None:
                 return self._result(alert, Claim(name, created=False, count=count))
-        taken, source = await self._storm.take(alert, deadline)
+        taken, source = await self._storm.take(entry, deadline)
         if taken is not None:
             return taken
-        claim = await self._claim(alert, source, away, deadline)
+        claim = await self._claim(entry, source, away, deadline)
         if away is None:
             await self._remember(alert, claim.name)
         if claim.created and self._defects.bite_every(planted.UNSENT_CRD, planted.UNSENT_CRD_EVERY):
             await self._record_unsent(alert, deadline)
         return self._result(alert, claim)
 
-    async def _claim(self, alert: Alert, source: str, away: str | None, deadline: Deadline) -> Claim:
+    async def _claim(self, entry: Entry, source: str, away: str | None, deadline: Deadline) -> Claim:
         source = source or ("webhook" if away is None else "fallback")
         if away is not None and self._defects.bite(planted.TWO_CRDS):
-            return await self._store.create_with_random_name(alert, source, deadline)
-        return await self._store.claim(alert, source, deadline, look_first=away is not None)
+            return await self._store.create_with_random_name(entry.alert, source, deadline)
+        seen = Occurrence(entry.alert, source, entry.id)
+        return await self._store.record(seen, deadline, look_first=away is not None)
 
     async def _lookup(self, alert: Alert) -> tuple[str | None, str | None]:
         """The name that Redis knows, if any, and why Redis could not be asked, if so."""

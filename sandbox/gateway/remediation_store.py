@@ -101,12 +101,8 @@ class RemediationStore:
         await self._create(seen, name, deadline)
         return Claim(name, created=True, count=1)
 
-    async def count_once_more(self, name: str, alert: Alert, deadline: Deadline) -> int | None:
-        """Raise the occurrenceCount of a CRD by one and return it; None when the CRD is gone or finished."""
-        return await self.count_in(name, Occurrence.once(alert, ""), deadline)
-
     async def count_in(self, name: str, seen: Occurrence, deadline: Deadline) -> int | None:
-        """As `count_once_more`, for any occurrence."""
+        """Count an occurrence in a CRD and return its occurrenceCount; None when it is gone or finished."""
         return await self._count(name, seen, deadline, None)
 
     async def _count(

@@ -1,20 +1,19 @@
 """The storm desk: decides whether an alert is buffered, joins the CRD of a storm, or needs one of its own."""
 
 from sandbox.gateway import defects as planted
-from sandbox.gateway.clock import Clock
 from sandbox.gateway.deadline import Deadline
 from sandbox.gateway.defects import Defects
 from sandbox.gateway.entry import Entry
 from sandbox.gateway.metrics import Metrics
 from sandbox.gateway.recorder import Recorder
 from sandbox.gateway.redis_calls import RedisAwayError
-from sandbox.gateway.remediation_store import Occurrence, RemediationStore
+from sandbox.gateway.remediation_store import RemediationStore
 from sandbox.gateway.result import Result
 from sandbox.gateway.settings import StormMode, StormSettings
 from sandbox.gateway.storm_rate import StormRate
 from sandbox.gateway.storm_settler import StormSettler
 from sandbox.gateway.storm_slots import Slot, StormSlots
-from sandbox.gateway.webhook import Alert
+from sandbox.gateway.storm_window import StormKey
 
 BYPASS = "bypass"
 Taken = tuple[Result | None, str]
@@ -27,7 +26,6 @@ class StormDesk:
     def __init__(
         self,
         settings: StormSettings,
-        clock: Clock,
         slots: StormSlots,
         settler: StormSettler,
         store: RemediationStore,
@@ -36,7 +34,6 @@ class StormDesk:
         defects: Defects,
     ) -> None:
         self._settings = settings
-        self._clock = clock
         self._slots = slots
         self._settler = settler
         self._store = store
@@ -45,48 +42,48 @@ class StormDesk:
         self._defects = defects
         self._rate = StormRate(settings)
 
-    async def take(self, alert: Alert, deadline: Deadline) -> Taken:
+    async def take(self, entry: Entry, deadline: Deadline) -> Taken:
         """Take an alert whose fingerprint Redis does not know, if it belongs to a storm."""
+        alert = entry.alert
         if self._settings.mode is StormMode.OFF:
             return None, ""
-        claim = await self._recorder.count_in_storm(Occurrence.once(alert, "storm"), deadline)
+        claim = await self._recorder.count_in_storm([entry], deadline)
         if claim is not None:
             message = "counted in the RemediationRequest of its storm"
             return Result("duplicate", message, alert.fingerprint, claim.name, claim.count), ""
         key = (alert.namespace, alert.name)
-        storm = self._rate.is_storm(key, alert.fingerprint, self._clock.now_s())
+        storm = self._rate.is_storm(key, entry.fingerprint, entry.received_s)
         slot = self._slots.find(key)
         if not storm and (slot is None or slot.idle):
             return None, ""
-        buffered = slot is not None and slot.buffers(alert.fingerprint)
+        buffered = slot is not None and slot.buffers(entry.fingerprint)
         if not buffered and await self._store.is_held(alert, deadline):
             return None, ""
-        return await self._join(key, alert, deadline)
+        return await self._join(key, entry, deadline)
 
-    async def _join(self, key: tuple[str, str], alert: Alert, deadline: Deadline) -> Taken:
+    async def _join(self, key: StormKey, entry: Entry, deadline: Deadline) -> Taken:
         with self._slots.use(key) as slot:
             async with slot.lock:
                 await self._settler.settle(slot, deadline)
                 writer = slot.open
                 if writer is None:
-                    return await self._buffer(slot, alert, deadline)
-            added = await writer.add(Entry.of(alert, self._clock.now_s()), deadline)
+                    return await self._buffer(slot, entry, deadline)
+            added = await writer.add(entry, deadline)
             name, window_id = writer.window.crd_name, writer.window.id
             if not added.joined:
                 async with slot.lock:
                     if slot.open is writer:
                         slot.open = None
                 return None, ""
-        await self._recorder.remember([alert.fingerprint], name)
-        return _aggregated(alert, name, window_id, repeats=added.repeats), ""
+        await self._recorder.remember([entry.fingerprint], name)
+        return _aggregated(entry, name, window_id, repeats=added.repeats), ""
 
-    async def _buffer(self, slot: Slot, alert: Alert, deadline: Deadline) -> Taken:
+    async def _buffer(self, slot: Slot, entry: Entry, deadline: Deadline) -> Taken:
         if slot.closing:
             return self._bypass("closing")
         if not self._slots.recovered:
             return self._bypass("redis_unavailable")
-        entry = Entry.of(alert, self._clock.now_s())
-        repeats = slot.buffers(alert.fingerprint)
+        repeats = slot.buffers(entry.fingerprint)
         with self._slots.place(self._settings.buffer_max) as free:
             if not free:
                 self._metrics.storm_buffer_overflow_total.inc()
@@ -98,9 +95,9 @@ class StormDesk:
         window_id = slot.window_id
         await self._settler.settle(slot, deadline)
         if slot.open is not None:
-            return _aggregated(alert, slot.open.window.crd_name, window_id, repeats=repeats), ""
+            return _aggregated(entry, slot.open.window.crd_name, window_id, repeats=repeats), ""
         message = "buffered; it will be in the RemediationRequest of its storm, or have its own"
-        return Result("buffered", message, alert.fingerprint, window_id=window_id, repeats=repeats), ""
+        return Result("buffered", message, entry.fingerprint, window_id=window_id, repeats=repeats), ""
 
     async def _append(self, slot: Slot, entry: Entry) -> None:
         if self._defects.bite(planted.BUFFER_IN_MEMORY_ONLY):
@@ -113,6 +110,6 @@ class StormDesk:
         return None, BYPASS
 
 
-def _aggregated(alert: Alert, name: str, window_id: str, *, repeats: bool) -> Result:
+def _aggregated(entry: Entry, name: str, window_id: str, *, repeats: bool) -> Result:
     message = "in the RemediationRequest of its storm"
-    return Result("aggregated", message, alert.fingerprint, name, window_id=window_id, repeats=repeats)
+    return Result("aggregated", message, entry.fingerprint, name, window_id=window_id, repeats=repeats)

@@ -65,8 +65,13 @@ def body_of(
 
 
 def with_entries(request: dict[str, Any], entries: list[Entry], now: datetime, writer: str) -> dict[str, Any]:
-    """A copy of `request` with these occurrences added, each to the member with its fingerprint."""
+    """A copy of `request` with these occurrences added, each to the member with its fingerprint.
+
+    One that made a member is not added again: a write whose answer was lost did arrive.
+    """
     members = {member["fingerprint"]: member for member in request["spec"]["stormMembers"]}
+    makers = {member["firstRequest"] for member in members.values()}
+    entries = [entry for entry in entries if entry.id not in makers]
     for group in by_fingerprint(entries):
         old = members.get(group[0].fingerprint)
         count = (old["occurrenceCount"] if old else 0) + len(group)
@@ -100,6 +105,7 @@ def _member(group: list[Entry], now: datetime) -> dict[str, Any]:
     return {
         "resource": f"{alert.namespace}:{alert.target_kind}:{alert.target_name}",
         "fingerprint": group[0].fingerprint,
+        "firstRequest": group[0].id,
         "firingTime": alert.starts_at or rr.stamp(now),
         "signalLabels": dict(alert.labels),
         "signalAnnotations": dict(alert.annotations),

@@ -44,16 +44,16 @@ class StormStore:
         annotations = existing["metadata"].get("annotations") or {}
         rest = entries[int(annotations.get(storm_request.BUFFERED_ANNOTATION, 0)) :]
         log.info("aggregated crd exists", name=window.crd_name, missing=len(rest))
-        if rest and await self.add(window, rest, deadline) is None:
+        if rest and await self.add(window.crd_name, rest, deadline) is None:
             raise KubernetesError("conflict", f"{window.crd_name} was finished meanwhile")
 
-    async def add(self, window: Window, entries: list[Entry], deadline: Deadline) -> dict[str, Any] | None:
-        """Add entries to the CRD of an open window and return it; None when it is gone or finished."""
+    async def add(self, crd_name: str, entries: list[Entry], deadline: Deadline) -> dict[str, Any] | None:
+        """Add entries to an aggregated CRD and return it; None when it is gone or finished."""
 
         def change(request: dict[str, Any], writer: str) -> dict[str, Any]:
             return storm_request.with_entries(request, entries, datetime.now(UTC), writer)
 
-        return await self._updater.update(window.crd_name, change, deadline, writer=entries[0].id)
+        return await self._updater.update(crd_name, change, deadline, writer=entries[0].id)
 
     async def exists(self, window_id: str, deadline: Deadline) -> bool:
         """Whether the window's CRD was made."""

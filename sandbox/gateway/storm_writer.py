@@ -56,7 +56,7 @@ class WindowWriter:
     async def _write(self, batch: list[Added], deadline: Deadline) -> None:
         error = KubernetesError("connection", "the write was cancelled with the request that made it")
         try:
-            request = await self._store.add(self.window, [added.entry for added in batch], deadline)
+            request = await self._store.add(self.window.crd_name, [added.entry for added in batch], deadline)
         except KubernetesError as failure:
             error = failure
         else:
@@ -65,6 +65,8 @@ class WindowWriter:
             for added in batch:
                 if not added.done:
                     added.error, added.done = error, True
+                    # It may have arrived: who tries again shall try it on this CRD.
+                    self._members.add([added.entry.fingerprint], self.window.crd_name)
 
     def _settle(self, batch: list[Added], request: dict[str, object] | None) -> None:
         for added in batch:

@@ -12,7 +12,6 @@ from typing import NoReturn
 
 from sandbox.gateway import defects as planted
 from sandbox.gateway import log
-from sandbox.gateway.clock import Clock
 from sandbox.gateway.deadline import Deadline
 from sandbox.gateway.defects import Defects
 from sandbox.gateway.entry import Entry
@@ -24,7 +23,6 @@ from sandbox.gateway.redis_calls import RedisAwayError
 from sandbox.gateway.remediation_store import Claim
 from sandbox.gateway.result import Result
 from sandbox.gateway.settings import QueueSettings
-from sandbox.gateway.webhook import Alert
 
 KEY = "gateway:queue"
 FIRST_BACKOFF_S = 1.0
@@ -35,21 +33,20 @@ _WRITE_BUDGET_S = 2.2
 
 
 class WriteQueue:
-    """Alerts of one fingerprint that wait together are written together, as so many occurrences."""
+    """Each waiting alert is written by itself, as the writer that it had when it was tried first: a try whose
+    answer was lost, and which did arrive, is recognised."""
 
     def __init__(
         self,
         settings: QueueSettings,
         journal: Journal,
         recorder: Recorder,
-        clock: Clock,
         metrics: Metrics,
         defects: Defects,
     ) -> None:
         self._settings = settings
         self._journal = journal
         self._recorder = recorder
-        self._clock = clock
         self._metrics = metrics
         self._defects = defects
         self._recovered = not settings.durable
@@ -63,23 +60,22 @@ class WriteQueue:
         """Whether anything is in it."""
         return bool(self._journal.entries)
 
-    async def offer(self, alert: Alert, error: KubernetesError) -> Result | None:
+    async def offer(self, entry: Entry, error: KubernetesError) -> Result | None:
         """Take an alert that met this error; None when it cannot be kept, or waiting would not help."""
         if not error.passing:
             return None
         throttled = error.reason in ("429", "breaker_open")
         if throttled and self._defects.bite(planted.QUEUE_DROPS):
-            return _queued(alert, repeats=False)
+            return _queued(entry, repeats=False)
         if len(self._journal.entries) + self._coming >= self._settings.most:
             self._metrics.k8s_api_request_queue_overflow_total.inc()
             message = f"the queue is full; the Kubernetes API: {error}"
-            return Result("failed", message, alert.fingerprint, reason="queue_full")
-        entry = Entry.of(alert, self._clock.now_s())
+            return Result("failed", message, entry.fingerprint, reason="queue_full")
         repeats = any(waiting.fingerprint == entry.fingerprint for waiting in self._journal.entries)
         self._coming += 1
         try:
             if await self._append(entry):
-                return _queued(alert, repeats=repeats)
+                return _queued(entry, repeats=repeats)
         finally:
             self._coming -= 1
         return await self._hold(entry) if self._settings.hold_s else None
@@ -143,23 +139,23 @@ class WriteQueue:
             if not self._journal.entries:
                 self._wake.clear()
                 await self._wake.wait()
-            first = self._journal.entries[0]
-            group = [entry for entry in self._journal.entries if entry.fingerprint == first.fingerprint]
+            entry = self._journal.entries[0]
+            deadline = Deadline.after(_WRITE_BUDGET_S, patient=True)
             try:
-                claim = await self._recorder.record(
-                    group, "queue", Deadline.after(_WRITE_BUDGET_S, patient=True)
-                )
+                claim = await self._recorder.record([entry], "queue", deadline)
             except KubernetesError as error:
                 backoff_s = step_after(backoff_s, self._defects)
                 await self._pause(backoff_s, error)
                 if not error.passing:
-                    self._put_back(group)
+                    self._put_back(entry)
                 continue
             if backoff_s:
                 log.info("the kubernetes api takes alerts again", waiting=len(self._journal.entries))
             backoff_s = 0.0
-            await self._journal.remove(group)
-            self._tell(group, claim)
+            await self._journal.remove([entry])
+            held = self._held.get(entry.id)
+            if held is not None and not held.done():
+                held.set_result(claim)
 
     async def _pause(self, backoff_s: float, error: KubernetesError) -> None:
         self._metrics.k8s_api_retry_backoff_seconds.observe(backoff_s)
@@ -170,18 +166,10 @@ class WriteQueue:
         )
         await asyncio.sleep(pause_s)
 
-    def _put_back(self, group: list[Entry]) -> None:
+    def _put_back(self, entry: Entry) -> None:
         """What the API refuses for good is acknowledged all the same: it is kept, and lets others pass."""
-        ids = {entry.id for entry in group}
-        others = [entry for entry in self._journal.entries if entry.id not in ids]
-        again = [entry for entry in self._journal.entries if entry.id in ids]
-        self._journal.entries = others + again
-
-    def _tell(self, group: list[Entry], claim: Claim) -> None:
-        for index, entry in enumerate(group):
-            held = self._held.get(entry.id)
-            if held is not None and not held.done():
-                held.set_result(claim if not index else Claim(claim.name, created=False, count=claim.count))
+        others = [waiting for waiting in self._journal.entries if waiting.id != entry.id]
+        self._journal.entries = [*others, entry] if len(others) < len(self._journal.entries) else others
 
 
 def step_after(step_s: float, defects: Defects) -> float:
@@ -193,6 +181,6 @@ def step_after(step_s: float, defects: Defects) -> float:
     return min(2 * step_s, LONGEST_BACKOFF_S)
 
 
-def _queued(alert: Alert, *, repeats: bool) -> Result:
+def _queued(entry: Entry, *, repeats: bool) -> Result:
     message = "queued in Redis; it is written when the Kubernetes API takes it"
-    return Result("queued", message, alert.fingerprint, repeats=repeats)
+    return Result("queued", message, entry.fingerprint, repeats=repeats)
