@@ -1,16 +1,16 @@
 """The settings of the Gateway, read once from its environment variables.
 
-    GATEWAY_LISTEN_ADDR=127.0.0.1:8080   GATEWAY_NAMESPACE=alertstorm   KUBECONFIG=path
-    GATEWAY_REDIS_SENTINELS=host:port,host:port   GATEWAY_REDIS_MASTER=gateway-redis
-    GATEWAY_REDIS_ADDR=host:port, used without sentinels
-    GATEWAY_REDIS_ADDRESS_MAP=announced:port=proxy:port,... replaces what the Sentinels announce
-    GATEWAY_CLOCK_FILE=path of an offset such as +65.0, added to the clock that judges storms
-    GATEWAY_STORM_MODE=off|threshold|always, threshold if there is a rate, else off
-    GATEWAY_STORM_RATE_THRESHOLD=0   GATEWAY_STORM_RATE_WINDOW=60s
-    GATEWAY_STORM_BUFFER_THRESHOLD=3   GATEWAY_STORM_BUFFER_TTL=60s   GATEWAY_STORM_BUFFER_MAX=100
-    GATEWAY_STORM_WINDOW=60s
-    GATEWAY_QUEUE_DURABILITY=redis|none   GATEWAY_QUEUE_MAX=1000   GATEWAY_QUEUE_HOLD=0
-    GATEWAY_DEFECTS=comma list; --list-defects shows them
+GATEWAY_LISTEN_ADDR=127.0.0.1:8080   GATEWAY_NAMESPACE=alertstorm   KUBECONFIG=path
+GATEWAY_REDIS_SENTINELS=host:port,host:port   GATEWAY_REDIS_MASTER=gateway-redis
+GATEWAY_REDIS_ADDR=host:port, used without sentinels
+GATEWAY_REDIS_ADDRESS_MAP=announced:port=proxy:port,... replaces what the Sentinels announce
+GATEWAY_CLOCK_FILE=path of an offset such as +65.0, added to the clock that judges storms
+GATEWAY_STORM_MODE=off|threshold|always, threshold if there is a rate, else off
+GATEWAY_STORM_RATE_THRESHOLD=0   GATEWAY_STORM_RATE_WINDOW=60s
+GATEWAY_STORM_BUFFER_THRESHOLD=3   GATEWAY_STORM_BUFFER_TTL=60s   GATEWAY_STORM_BUFFER_MAX=100
+GATEWAY_STORM_WINDOW=60s
+GATEWAY_QUEUE_DURABILITY=redis|none   GATEWAY_QUEUE_MAX=1000   GATEWAY_QUEUE_HOLD=0
+GATEWAY_DEFECTS=comma list; --list-defects shows them
 """
 
 import re
