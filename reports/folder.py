@@ -26,6 +26,7 @@ from reports.history import (
     Attempt,
     History,
     Injection,
+    Member,
     Observation,
     Outcome,
     PhaseSpan,
@@ -209,7 +210,8 @@ def _observation(line: dict[str, Any]) -> Observation:
 
 
 def _resource(value: dict[str, Any]) -> Resource:
-    return Resource(**{**value, "aggregated": tuple(value["aggregated"])})
+    members = tuple(Member(**member) for member in value.get("members", ()))
+    return Resource(**{**value, "aggregated": tuple(value["aggregated"]), "members": members})
 
 
 def _document(path: Path, damage: list[str]) -> dict[str, Any] | None:

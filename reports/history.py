@@ -121,11 +121,22 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """One alert's place in an aggregated RemediationRequest: the alert whose id it carries, the one in its pod
+    label, and how often it occurred."""
+
+    creator: int | None
+    subject: int | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Resource:
     """A RemediationRequest as it was read back, with the alerts that can be recognised in it.
 
     ``creator`` is the alert whose id stands in its annotation, ``subject`` the one in its pod label,
-    ``aggregated`` those in its affected resources; ``count`` is its occurrence count.
+    ``aggregated`` those in its affected resources; ``count`` is its occurrence count. ``members`` are those
+    of an aggregated one, for releases that keep more of them than their names.
     """
 
     name: str
@@ -134,6 +145,7 @@ class Resource:
     subject: int | None
     aggregated: tuple[int, ...]
     count: int
+    members: tuple[Member, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ class ResourceRules:
     labels: str = "spec.signalLabels"
     count: str = "spec.deduplication.occurrenceCount"
     aggregated: str = "spec.affectedResources"
+    members: str = "spec.stormMembers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,7 @@ def is_loopback(url: str) -> bool:
         return host == "localhost"
 
 
-_RESOURCE = ("group", "version", "plural", "annotations", "labels", "count", "aggregated")
+_RESOURCE = ("group", "version", "plural", "annotations", "labels", "count", "aggregated", "members")
 _ENDPOINT = (
     "gateway_url",
     "metrics_url",
