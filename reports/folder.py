@@ -160,7 +160,7 @@ def _as_sealed(
 ) -> bool:
     """Tell whether as many lines are there as the seal says; if not, some were taken away or added."""
     tries = sum(len(of_alert) for of_alert in begun.values())
-    whole = sum(set(of_alert) <= set(ended.get(n, {})) for n, of_alert in begun.items())
+    whole = sum(set(begun.get(n, {})) <= set(of_alert) for n, of_alert in ended.items())
     told = (seal["begun"], seal["ended"], seal.get("tries", tries))
     there = (len(begun), whole, tries)
     if told != there:
