@@ -22,6 +22,10 @@ class RunClock:
         """Return the seconds since the start."""
         return time.monotonic() - self._zero_s
 
+    def zero_unix_s(self) -> float:
+        """Return the wall-clock time of second 0, in seconds since 1970, as the clocks stand now."""
+        return time.time() - self.now()
+
     def sleep_until(self, at_s: float) -> None:
         """Sleep until an absolute deadline; return at once when it has passed."""
         left_s = at_s - self.now()

@@ -13,7 +13,7 @@ import urllib3.exceptions
 from chaos_hooks.errors import SetupError
 from reports.history import Resource
 from shapes.alerts import ID_ANNOTATION, Naming
-from shapes.target import Endpoints, ResourceRules
+from shapes.target import Endpoints, ResourceRules, path_names
 
 _PAGE = 500
 _TIMEOUT_S = 10.0
@@ -117,12 +117,13 @@ def resource_of(item: Mapping[str, Any], naming: Naming, rules: ResourceRules) -
         aggregated=aggregated,
         # A release that keeps no count covers its creator and nobody else.
         count=count if isinstance(count, int) else 1,
+        window=str(_at(item, rules.window) or ""),
     )
 
 
 def _at(item: Mapping[str, Any], path: str) -> Any:
     value: Any = item
-    for name in path.split("."):
+    for name in path_names(path):
         if not isinstance(value, Mapping):
             return None
         value = value.get(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from chaos_hooks import description, injection, preflight, probes
@@ -90,7 +91,7 @@ class Workbench:
         run = description.describe(
             self.run_id, self.scenario, self._target, self._options, self.naming, self._facts
         )
-        run_folder.write_run(self.folder, run)
+        run_folder.write_run(self.folder, replace(run, zero_unix_s=self._clock.zero_unix_s()))
         self.began = True
         description.point_latest(self.folder)
         self.prober.start(probes.questions(self._target, self._endpoints))

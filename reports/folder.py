@@ -8,6 +8,7 @@
     injections.jsonl    one line a change of an injection; the last of each name counts
     truth.json          the RemediationRequests as read at the end
     end.json            how the run ended (written last, before the verdict)
+    logs/NAME.log       what a component logged; read only where a criterion names the component
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from reports import logs
 from reports.history import (
     Asked,
     Attempt,
@@ -80,6 +82,7 @@ def read(folder: Path) -> History:
         ended=end["ended"] if end else "",
         ended_detail=end["detail"] if end else "",
         damage=tuple(damage),
+        logs=logs.read(folder / "logs", run),
     )
 
 

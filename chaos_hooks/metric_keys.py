@@ -1,0 +1,42 @@
+"""Metrics that are told apart by a label: each of its values that is exposed becomes a key of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from prometheus_client.samples import Sample
+
+from shapes.target import Metric
+
+BUCKET = "le"
+
+
+def spread(metrics: Mapping[str, Metric], exposed: Mapping[str, Iterable[Sample]]) -> dict[str, Metric]:
+    """Return the metrics by key, with one more for each value of the label that a metric is told apart by.
+
+    Args:
+        exposed: the samples by their metric's name.
+    """
+    found: dict[str, Metric] = {}
+    for key, metric in metrics.items():
+        if metric.by != BUCKET:
+            found[key] = metric  # Cumulative buckets have no sum that would mean anything.
+        if not metric.by:
+            continue
+        values = {sample.labels[metric.by] for sample in exposed[metric.name] if metric.by in sample.labels}
+        for value in sorted(values):
+            found[f"{key}.{shortest(metric.by, value)}"] = replace(
+                metric, labels={**metric.labels, metric.by: value}, by=""
+            )
+    return found
+
+
+def shortest(label: str, value: str) -> str:
+    """Return a label's value as it stands in a key: bounds of buckets written alike, whoever exposes them."""
+    if label != BUCKET:
+        return value
+    try:
+        return f"{float(value):g}"
+    except ValueError:
+        return value
