@@ -27,15 +27,15 @@ def grown(
 ) -> Growth | None:
     """Return a counter's growth in a window; None if it is in no sample at all.
 
-    The rise that a sample in the window shows against the one before it counts, also if that one was taken
-    before the window. See `_rises` for resets.
+    What a sample in the window shows against the one before it counts, also if that one was taken before the
+    window; what only a later sample shows does not. See `_rises` for resets.
     """
     if not known(samples, key):
         return None
     rises = [
         (Interval(max(from_s, at.earliest_s), max(from_s, at.latest_s)), amount)
-        for at, amount in _rises(samples, key)
-        if at.latest_s >= from_s and at.earliest_s <= until_s
+        for sample, at, amount in _rises(samples, key)
+        if at.latest_s >= from_s and sample.asked_s <= until_s
     ]
     count = sum(o.ok and o.answered_s >= from_s and o.asked_s <= until_s for o in samples)
     return Growth(sum(amount for _, amount in rises), rises[0][0] if rises else None, count)
@@ -44,7 +44,7 @@ def grown(
 def reached(samples: list[Observation], key: str, count: float, from_s: float = -math.inf) -> Interval | None:
     """Return when a counter had grown by ``count`` since ``from_s``; None if it never had."""
     total = 0.0
-    for at, amount in _rises(samples, key):
+    for _, at, amount in _rises(samples, key):
         if at.latest_s < from_s:
             continue
         total += amount
@@ -58,8 +58,8 @@ def known(samples: list[Observation], key: str) -> bool:
     return any(o.ok and key in o.values for o in samples)
 
 
-def _rises(samples: list[Observation], key: str) -> Iterator[tuple[Interval, float]]:
-    """Yield each rise with its amount.
+def _rises(samples: list[Observation], key: str) -> Iterator[tuple[Observation, Interval, float]]:
+    """Yield each rise: the sample that shows it, when it was, its amount.
 
     A counter that fell, or whose process started anew, began at 0 again (as Prometheus's ``increase`` reads
     it, but without extrapolation). One that is not there yet in a good sample stands at 0: a series with
@@ -74,7 +74,7 @@ def _rises(samples: list[Observation], key: str) -> Iterator[tuple[Interval, flo
             anew = now < before or _restarted(last, sample)
             amount = now if anew else now - before
             if amount > 0:
-                yield Interval(last.asked_s, sample.answered_s), amount
+                yield sample, Interval(last.asked_s, sample.answered_s), amount
         last = sample
 
 
