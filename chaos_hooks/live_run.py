@@ -142,10 +142,15 @@ class LiveRun:
         """Heal, collect, stop and judge, each step whatever became of the one before."""
         problems = [detail] if detail else []
         for_s = _TRUTH_S if ended == "completed" else _TRUTH_BROKEN_OFF_S
-        for step in (self.bench.heal, self.bench.drain, lambda: self.bench.collect(for_s)):
+        for step in (
+            self.bench.heal,
+            self.bench.drain,
+            lambda: self.bench.collect(for_s),
+            self.bench.ask_queries,
+        ):
             try:
                 step()
-            except (RecordError, TruthError, OSError) as problem:
+            except (RecordError, TruthError, run_folder.FolderError, OSError) as problem:
                 ended = "failed" if ended == "completed" else ended
                 problems.append(str(problem))
         detail = "; ".join(problems)

@@ -30,6 +30,7 @@ class Options:
     no_faults: bool
     runs_dir: str
     seed: int
+    prometheus_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ def _options() -> tuple[_Option, ...]:
         _Option("gateway-command", "", "program the sandbox runs in the reference Gateway's place"),
         _Option("gateway-port", 0, "port the sandbox's Gateway listens on (default: a free one)"),
         _Option("start-args", "", "further arguments for the target's start command, as a shell reads them"),
+        _Option("prometheus-url", "", "Prometheus that scrapes the Gateway, asked at the end of a run"),
         _Option("runs-dir", "", "folder that gets a folder for each run (default: reports/runs)"),
     )
 
@@ -111,6 +113,7 @@ def read(parsed: argparse.Namespace) -> Options:
         no_faults=bool(got["chaos_no_faults"]),
         runs_dir=got["chaos_runs_dir"] or str(RUNS),
         seed=int(got["chaos_seed"]),
+        prometheus_url=got["chaos_prometheus_url"] or "",
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from chaos_hooks import description, injection, preflight, probes
+from chaos_hooks import description, injection, preflight, probes, promql
 from chaos_hooks.clock import RunClock
 from chaos_hooks.conductor import Conductor
 from chaos_hooks.emitter import Emitter, Told
@@ -17,10 +17,13 @@ from chaos_hooks.journal import Journal
 from chaos_hooks.ledger import Ledger
 from chaos_hooks.line_file import LineFile
 from chaos_hooks.options import Options
+from chaos_hooks.promql import Prometheus
 from chaos_hooks.sender import Sender
 from chaos_hooks.target_process import TargetProcess
 from chaos_hooks.truth import Truth
 from reports import folder as run_folder
+from reports import writing
+from reports.signals import METRICS
 from shapes.alerts import Naming
 from shapes.scenario import Scenario
 from shapes.target import Target
@@ -61,6 +64,7 @@ class Workbench:
         self._files: list[LineFile | Journal] = []
         self._endpoints = target.endpoints
         self._facts: dict[str, str] = {}
+        self._prometheus: Prometheus | None = None
         self.run_id = description.run_id(scenario, self.naming)
         self.folder = Path(options.runs_dir) / self.run_id
 
@@ -79,6 +83,10 @@ class Workbench:
         preflight.answers(self._endpoints)
         self._truth = Truth(self._endpoints, self._target.resources)
         preflight.readable(self._truth)
+        if self._options.prometheus_url:
+            self._prometheus = Prometheus(self._options.prometheus_url)
+            self._prometheus.check()
+        self._facts["queries"] = promql.source(self._prometheus)
         for told in preflight.sweep(self.folder.parent, self._endpoints, self._clock):
             self._say(told)
         if not self._options.no_faults:
@@ -123,6 +131,18 @@ class Workbench:
         if self._truth and self.began:
             resources, stable = self._truth.read_until_stable(self.naming, for_s)
             run_folder.write_truth(self.folder, resources, stable=stable)
+
+    def ask_queries(self) -> None:
+        """Write down the plan's queries with their values; they are told, and never judged.
+
+        Raises:
+            OSError: if the disk does not take them.
+            FolderError: if the record cannot be read back.
+        """
+        if self.began:
+            seen = writing.read_run(self.folder).samples(METRICS)
+            figures = promql.figures(self._target.metrics, seen, self._clock.now(), self._prometheus)
+            run_folder.write_figures(self.folder, figures)
 
     def close(self, ended: str, detail: str) -> None:
         """Seal the ledger and write how the run ended.

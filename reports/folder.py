@@ -7,6 +7,7 @@
     observations.jsonl  one line a probe's answer
     injections.jsonl    one line a change of an injection; the last of each name counts
     truth.json          the RemediationRequests as read at the end
+    promql.json         the plan's queries and their values (written once, never judged)
     end.json            how the run ended (written last, before the verdict)
     logs/NAME.log       what a component logged; read only where a criterion names the component
 """
@@ -14,7 +15,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,11 @@ def write_run(folder: Path, run: Run) -> None:
 def write_truth(folder: Path, resources: list[Resource], *, stable: bool) -> None:
     """Write the resources as they were read at the end."""
     _write(folder / "truth.json", {"stable": stable, "resources": [asdict(r) for r in resources]})
+
+
+def write_figures(folder: Path, figures: Mapping[str, object]) -> None:
+    """Write the plan's queries with their values."""
+    _write(folder / "promql.json", figures)
 
 
 def write_end(folder: Path, ended: str, detail: str) -> None:

@@ -13,7 +13,8 @@ from reports.signals import Reading
 
 def check(history: History, *, within_s: float, component: str = "gateway", fault: str = "") -> Finding:
     """Time it from the fault's real beginning to the first readiness after the last unreadiness; where that
-    was too short to be seen, to the first readiness after another process was seen."""
+    was too short to be seen, to the first readiness after another process was seen. The readiness is the
+    Gateway's, whatever the component."""
     what = f"{component} restarted and ready"
     wanted = f"{what} within {within_s:g} s"
     began = signals.began(history.injection(fault))
@@ -32,7 +33,8 @@ def check(history: History, *, within_s: float, component: str = "gateway", faul
         dead = all(pid is None for _, _, pid in after)
         got = "no process of it" if dead else "still the same process"
         return _not_yet(wanted, got, after[-1][0] - began.latest_s, within_s, count)
-    back = _back(ready, began, Interval(began.earliest_s, new[0][1]))
+    not_yet = [asked_s for asked_s, _, _ in lives if asked_s < new[0][0]]
+    back = _back(ready, began, Interval(max(began.earliest_s, not_yet[-1]), new[0][1]))
     if math.isinf(back.latest_s):
         watched_s = max(r.asked_s for r in ready) - began.latest_s
         return _not_yet(wanted, "another process, but not ready", watched_s, within_s, count)
