@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import gevent
+
+from reports.history import Run
 
 
 class RunClock:
     """Seconds since the start; negative before it. Unset, it counts from its making."""
 
     def __init__(self) -> None:
-        self._zero_s = time.monotonic()
+        self.start_in(0.0)
 
     def start_in(self, delay_s: float) -> None:
         """Set the start to ``delay_s`` seconds from now."""
         self._zero_s = time.monotonic() + delay_s
+        self._zero_wall = datetime.now(UTC) + timedelta(seconds=delay_s)
 
     def now(self) -> float:
         """Return the seconds since the start."""
         return time.monotonic() - self._zero_s
 
-    def zero_unix_s(self) -> float:
-        """Return the wall-clock time of second 0, in seconds since 1970, as the clocks stand now."""
-        return time.time() - self.now()
+    def placed(self, run: Run) -> Run:
+        """Return a run's description with the wall-clock time of second 0, as the clocks stand now."""
+        return replace(run, zero_unix_s=time.time() - self.now())
 
     def sleep_until(self, at_s: float) -> None:
         """Sleep until an absolute deadline; return at once when it has passed."""
@@ -32,7 +36,7 @@ class RunClock:
         if left_s > 0:
             gevent.sleep(left_s)
 
-
-def rfc3339() -> str:
-    """Return the present wall-clock time as Alertmanager writes it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    def rfc3339(self, at_s: float) -> str:
+        """Return the wall-clock time of a time of the run, as Alertmanager writes it. The same time gives the
+        same text, whatever is done to the wall clock meanwhile."""
+        return (self._zero_wall + timedelta(seconds=at_s)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -51,7 +51,9 @@ class Conductor:
     def heal_all(self) -> None:
         """Heal whatever is active; for the end of a run that is broken off."""
         for name in list(self._undo):
-            self._heal(name)
+            # Whatever one backend raises, the other faults are healed. Not so while the timeline runs: there,
+            # what is raised may be the run's end.
+            self._heal(name, failures=Exception)
 
     def _inject(self, fault: Fault) -> None:
         injection = Injection(fault.name, fault.inject, fault.at_s, fault.for_s)
@@ -66,34 +68,45 @@ class Conductor:
         except InjectionError as problem:
             self._note(replace(injection, bit=False, error=str(problem)))
             self._say(f"fault {fault.name} was not injected: {problem}")
+            if fault.name not in self._undo:
+                del self.active[fault.name]  # It was refused before anything was done, so nothing is on.
             return
-        self._note(replace(injection, began=effect.at, bit=effect.seen, evidence=effect.evidence))
+        began = replace(injection, began=effect.at, ended=effect.ended, bit=effect.seen)
+        self._note(replace(began, evidence=effect.evidence))
         self._say(f"fault {fault.name} injected: {'; '.join(effect.evidence)}")
 
-    def _heal(self, name: str) -> None:
+    def _heal(self, name: str, failures: type[Exception] = InjectionError) -> None:
         undo = self._undo.get(name)
         if undo is None:
             return
         injection = self.active[name]
         try:
             effect = self._injectors[name].heal(undo)
-        except InjectionError as problem:
+        except failures as problem:
             # Kept in the journal as not healed, so that the next start sweeps it.
-            self._note(replace(injection, error=f"not healed: {problem}"))
-            self._say(f"fault {name} could NOT be healed: {problem}; its lease will end it")
+            what = str(problem) if isinstance(problem, InjectionError) else repr(problem)
+            self._note(replace(injection, error=f"not healed: {what}"))
+            self._say(f"fault {name} could NOT be healed: {what}; its lease will end it")
             del self._undo[name]
             return
         del self._undo[name]
         evidence = (*injection.evidence, *effect.evidence)
-        self._note(replace(injection, ended=effect.at, evidence=evidence))
-        self._journal.healed(name, "; ".join(effect.evidence))
+        # Some faults show only in what happened until they were healed. One that never began cannot.
+        bit = injection.bit
+        if effect.bit is not None and injection.began is not None:
+            bit = bool(bit) or effect.bit
+        self._note(replace(injection, ended=injection.ended or effect.at, bit=bit, evidence=evidence))
+        self._unless_full(lambda: self._journal.healed(name, "; ".join(effect.evidence)))
         self._say(f"fault {name} healed: {'; '.join(effect.evidence)}")
         del self.active[name]
 
     def _note(self, injection: Injection) -> None:
         self.active[injection.name] = injection
+        self._unless_full(lambda: self._record.append(asdict(injection)))
+
+    def _unless_full(self, write: Callable[[], None]) -> None:
         try:
-            self._record.append(asdict(injection))
+            write()
         except RecordError as problem:
             # Healing comes before recording: a full disk must not leave a fault on.
             self._say(str(problem))

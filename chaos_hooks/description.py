@@ -36,7 +36,7 @@ def describe(
     """Return the run's description as the judge will read it."""
     begins_s, spans = 0.0, []
     for phase in scenario.phases:
-        spans.append(PhaseSpan(phase.name, begins_s, begins_s + phase.for_s))
+        spans.append(PhaseSpan(phase.name, begins_s, begins_s + phase.for_s, phase.pattern))
         begins_s += phase.for_s
     versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
     return Run(
@@ -50,7 +50,7 @@ def describe(
         seed=scenario.seed,
         planned=scenario.alerts,
         faults_planned=len(scenario.faults),
-        faults_disabled=options.no_faults,
+        faults_disabled=options.no_faults and bool(scenario.faults),  # Where none is, none can be.
         phases=tuple(spans),
         promises=tuple(Asked(p.criterion, dict(p.options)) for p in scenario.promises),
         command=command(options, scenario),
@@ -62,7 +62,8 @@ def describe(
 def command(options: Options, scenario: Scenario) -> str:
     """Return the line that repeats a run, however it was started: options may stand in the environment, a
     config file or the web form."""
-    given = {**asdict(options), "scenario": scenario.name, "pace": scenario.pace, "seed": scenario.seed}
+    plan = {} if options.pattern else {"scenario": scenario.name, "pace": scenario.pace}
+    given = {**asdict(options), "pace": "", **plan, "seed": scenario.seed}
     words = ["locust", "--headless"]
     for name, value in given.items():
         flag = f"--chaos-{name.replace('_', '-')}"
@@ -79,12 +80,12 @@ def merge(announced: Endpoints, written: Endpoints) -> Endpoints:
     return replace(announced, **insisted)
 
 
-def point_latest(folder: Path) -> None:
-    """Let the link `latest` beside the run's folder name it."""
+def point_latest(folder: Path, link: str = "latest") -> None:
+    """Let the link beside a run's or campaign's folder name it."""
     beside = folder.parent / f".latest-{os.getpid()}"
     beside.unlink(missing_ok=True)
     beside.symlink_to(folder.name)
-    beside.replace(folder.parent / "latest")
+    beside.replace(folder.parent / link)
 
 
 def _own_version() -> str:

@@ -24,11 +24,18 @@ class InjectionError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """When a fault began or ended, as far as known, and what was seen of it."""
+    """When a fault began or ended, as far as known, and what was seen of it.
+
+    ``seen``: its effect was seen when it was injected, or its end when it was healed. ``bit`` is for a
+    heal that learns only then whether the fault had an effect: True, False, or None when it cannot tell.
+    ``ended`` is for an inject that saw the fault end by itself.
+    """
 
     at: Interval
     seen: bool
     evidence: tuple[str, ...] = ()
+    bit: bool | None = None
+    ended: Interval | None = None
 
 
 class Injector(Protocol):
@@ -64,3 +71,16 @@ def load(fault: Fault, endpoints: Endpoints, clock: RunClock, place: str) -> Inj
     except (TypeError, ValueError) as problem:
         raise SetupError(f"{place}: injector {fault.inject}: {problem}") from None
     return injector
+
+
+def revive(
+    injector: str, name: str, undo: Undo, endpoints: Endpoints, clock: RunClock, place: str
+) -> Injector:
+    """Return the backend of a fault of which only the journal's undo is left, to heal or sweep it.
+
+    Raises:
+        SetupError: if there is no such backend any more, or it refuses the options.
+    """
+    # An undo without options is of a component, which is all that its backend wants to know.
+    options = undo["options"] if "options" in undo else {"component": undo.get("component", "")}
+    return load(Fault(name, injector, 0.0, 0.0, options), endpoints, clock, place)

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from chaos_hooks.errors import RecordError
 from chaos_hooks.injection import Undo
-from chaos_hooks.line_file import LineFile
+from chaos_hooks.line_file import LineFile, is_locked
 
 NAME = "journal.jsonl"
 
@@ -28,6 +29,9 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self._file = LineFile(folder / NAME)
+        # Held while the run lives, and let go by the kernel however it ends: so a living run's fault, which
+        # is nobody else's to heal, is told from a leftover.
+        self._file.lock()
 
     def injecting(self, fault: str, injector: str, undo: Undo) -> None:
         """Write down how to heal what is about to be injected.
@@ -51,6 +55,8 @@ def leftovers(runs: Path) -> Iterator[Leftover]:
     for path in sorted(runs.glob(f"*/{NAME}")):
         if path.parent.is_symlink():
             continue  # `latest` names a run that has its own folder.
+        if is_locked(path):
+            continue  # That run still goes on.
         open_faults: dict[str, Leftover] = {}
         for line in path.read_text(encoding="utf-8").splitlines():
             try:
@@ -66,7 +72,24 @@ def leftovers(runs: Path) -> Iterator[Leftover]:
 
 
 def mark_swept(leftover: Leftover, how: str) -> None:
-    """Write into the earlier run's journal that its fault is over."""
+    """Write into the earlier run's journal that its fault is over.
+
+    Raises:
+        RecordError: if the disk does not take it.
+    """
+    _end_torn_line(leftover.folder / NAME)
     journal = Journal(leftover.folder)
     journal.healed(leftover.fault, how)
     journal.close()
+
+
+def _end_torn_line(path: Path) -> None:
+    """Give a last line that its writer could not end its end, or the next one would be lost with it."""
+    try:
+        with path.open("r+b") as file:
+            if not file.read().endswith(b"\n"):
+                file.write(b"\n")
+    except OSError as problem:
+        raise RecordError(
+            f"{path}: cannot be written ({problem.strerror}); mend its permissions, or make room"
+        ) from None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import json
 import os
 from pathlib import Path
@@ -58,6 +60,11 @@ class LineFile:
             raise _error(self.path, problem) from None
         self._size += len(data)
 
+    def lock(self) -> None:
+        """Hold the file, as `is_locked` tells others, until it is closed or this process ends."""
+        with contextlib.suppress(BlockingIOError):  # Whoever holds it already keeps it held.
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
     def close(self) -> None:
         """Close the file; a second time does nothing."""
         if self._fd >= 0:
@@ -70,6 +77,16 @@ class LineFile:
             os.ftruncate(self._fd, self._size)
         except OSError as problem:
             raise _error(self.path, problem) from None
+
+
+def is_locked(path: Path) -> bool:
+    """Return whether a living process holds a file."""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def _error(path: Path, problem: OSError) -> RecordError:

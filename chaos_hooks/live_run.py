@@ -12,7 +12,7 @@ import gevent
 import gevent.event
 
 from chaos_hooks.clock import RunClock
-from chaos_hooks.emitter import Told
+from chaos_hooks.delivery import Told
 from chaos_hooks.errors import RecordError, SetupError
 from chaos_hooks.options import Options
 from chaos_hooks.truth import TruthError
@@ -20,12 +20,13 @@ from chaos_hooks.workbench import Workbench
 from reports import folder as run_folder
 from reports import writing
 from reports.verdict import Verdict
-from shapes import alerts
+from shapes import load
 from shapes.scenario import Scenario
 from shapes.target import Target
 
 _CARRIER_TIMEOUT_S = 30.0
 _LEAD_S = 1.0  # Probes run this long before the first alert, so that what is normal is seen first.
+_NORMAL_S = 15.0  # A Gateway that is not back by then is judged as it is.
 _TRUTH_S = 15.0
 _TRUTH_BROKEN_OFF_S = 5.0
 
@@ -80,18 +81,23 @@ class LiveRun:
         self._carried = gevent.event.Event()
         self._go = gevent.event.Event()
         self._over = gevent.event.Event()
-        self._greenlet = gevent.spawn(self._run)
+        self._driver = gevent.spawn(self._drive)
+        gevent.spawn(self._run)
 
     def emit(self) -> None:
         """Send the load; the Locust user that carries it calls this, and it returns when all is begun."""
         self._carried.set()
         self._go.wait()
         if self.bench.emitter:
-            self.bench.emitter.emit(alerts.plan(self.scenario))
+            self.bench.emitter.emit(load.plan(self.scenario))
 
     def is_over(self) -> bool:
         """Return whether there is a result."""
         return self._over.is_set()
+
+    def join(self) -> None:
+        """Return when it is over."""
+        self._over.wait()
 
     def break_off(self, reason: str) -> None:
         """End the run early: heal, collect and judge what there is; return when that is done."""
@@ -100,23 +106,14 @@ class LiveRun:
 
     def _fail(self, problem: BaseException) -> None:
         """Break off, once; called from the greenlet of the part that failed, or of who wants it."""
-        if self._breaking or self.stage not in (Stage.PREPARING, Stage.RUNNING, Stage.SETTLING):
-            return
-        self._breaking = True  # A second throw would hit the finishing.
-        self._greenlet.kill(problem, block=False)
+        if not self._breaking:
+            self._breaking = True
+            # Only the driving is ever broken off, never the finishing.
+            self._driver.kill(problem, block=False)
 
     def _run(self) -> None:
-        ended, detail = "completed", ""
-        try:
-            self.bench.prepare()
-            self._drive()
-        except Interrupted as stop:
-            ended, detail = "interrupted", str(stop)
-        except (SetupError, RecordError) as problem:
-            ended, detail = "failed", str(problem)
-        except BaseException as problem:  # noqa: BLE001 - whatever it is, faults must be healed and it be told.
-            traceback.print_exception(problem)
-            ended, detail = "failed", f"internal error: {type(problem).__name__}: {problem}"
+        self._driver.join()
+        ended, detail = _ending(self._driver.value if self._driver.successful() else self._driver.exception)
         self.stage = Stage.COLLECTING
         try:
             self._finish(ended, detail)
@@ -125,7 +122,16 @@ class LiveRun:
             self._go.set()
             self._over.set()
 
-    def _drive(self) -> None:
+    def _drive(self) -> BaseException | None:
+        """Prepare, load and break; return what ended it early, or None."""
+        try:
+            self.bench.prepare()
+            self._load()
+        except BaseException as problem:  # noqa: BLE001 - whatever it is: faults must be healed, and it be told.
+            return problem
+        return None
+
+    def _load(self) -> None:
         if not self._carried.wait(_CARRIER_TIMEOUT_S):
             raise SetupError("Locust started no user within 30 s; run it without --worker and without --tags")
         self.clock.start_in(_LEAD_S)
@@ -136,33 +142,31 @@ class LiveRun:
         self.clock.sleep_until(self.scenario.load_s)
         self.bench.drain()
         self.stage = Stage.SETTLING
+        self.bench.wait_normal(_NORMAL_S)
         gevent.sleep(self.scenario.settle_s)
 
     def _finish(self, ended: str, detail: str) -> None:
-        """Heal, collect, stop and judge, each step whatever became of the one before."""
+        """Heal, collect, close, stop and judge, each step whatever became of the one before."""
         problems = [detail] if detail else []
         for_s = _TRUTH_S if ended == "completed" else _TRUTH_BROKEN_OFF_S
-        for step in (
+        steps = (
             self.bench.heal,
             self.bench.drain,
+            lambda: self.bench.keep_metrics("post"),
             lambda: self.bench.collect(for_s),
             self.bench.ask_queries,
-        ):
+            lambda: self.bench.close(ended, "; ".join(problems)),
+            self.bench.stop_target,
+        )
+        for step in steps:
             try:
                 step()
-            except (RecordError, TruthError, run_folder.FolderError, OSError) as problem:
+            except Exception as problem:  # noqa: BLE001 - no step may keep the next from being done.
                 ended = "failed" if ended == "completed" else ended
-                problems.append(str(problem))
-        detail = "; ".join(problems)
-        try:
-            self.bench.close(ended, detail)
-        except (RecordError, OSError) as problem:
-            detail = f"{detail}; {problem}" if detail else str(problem)
-        finally:
-            self.bench.stop_target()
+                problems.append(_told(problem))
         self.stage = Stage.JUDGING
         verdict = self._judge() if self.bench.began else None
-        self.result = Result(self.bench.folder, verdict, detail)
+        self.result = Result(self.bench.folder, verdict, "; ".join(problems))
 
     def _judge(self) -> Verdict | None:
         try:
@@ -170,3 +174,18 @@ class LiveRun:
         except run_folder.FolderError as problem:
             self._say(str(problem))
             return None
+
+
+def _ending(problem: BaseException | None) -> tuple[str, str]:
+    """Return how a run ended and the sentence that says why."""
+    if problem is None:
+        return "completed", ""
+    return ("interrupted" if isinstance(problem, Interrupted) else "failed"), _told(problem)
+
+
+def _told(problem: BaseException) -> str:
+    """Return an expected problem's own sentence; another one is a bug, and shown with its traceback."""
+    if isinstance(problem, Interrupted | SetupError | RecordError | TruthError | OSError):
+        return str(problem)
+    traceback.print_exception(problem)
+    return f"internal error: {type(problem).__name__}: {problem}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from prometheus_client.samples import Sample
@@ -12,19 +12,15 @@ from shapes.target import Metric
 BUCKET = "le"
 
 
-def spread(metrics: Mapping[str, Metric], exposed: Mapping[str, Iterable[Sample]]) -> dict[str, Metric]:
-    """Return the metrics by key, with one more for each value of the label that a metric is told apart by.
-
-    Args:
-        exposed: the samples by their metric's name.
-    """
+def spread(metrics: Mapping[str, Metric], exposed: Sequence[Sample]) -> dict[str, Metric]:
+    """Return the metrics by key, with one more for each value of the label that a metric is told apart by."""
     found: dict[str, Metric] = {}
     for key, metric in metrics.items():
         if metric.by != BUCKET:
             found[key] = metric  # Cumulative buckets have no sum that would mean anything.
         if not metric.by:
             continue
-        values = {sample.labels[metric.by] for sample in exposed[metric.name] if metric.by in sample.labels}
+        values = {s.labels[metric.by] for s in exposed if s.name == metric.name and metric.by in s.labels}
         for value in sorted(values):
             found[f"{key}.{shortest(metric.by, value)}"] = replace(
                 metric, labels={**metric.labels, metric.by: value}, by=""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from shapes import scenario
+from shapes import pattern, scenario
 
 HOME = Path(__file__).resolve().parent.parent
 SCENARIOS = HOME / "scenarios"
@@ -30,6 +30,11 @@ class Options:
     no_faults: bool
     runs_dir: str
     seed: int
+    pattern: str
+    rate: str
+    count: int
+    duration: str
+    alert_name: str
     prometheus_url: str = ""
 
 
@@ -47,10 +52,18 @@ class _Option:
 def _options() -> tuple[_Option, ...]:
     shown = True
     return (
-        _Option("scenario", "", "a file's name in scenarios/, or a path with a /", _scenarios(), shown),
+        # The empty choice is for the web form: without a scenario there may be a pattern, and the reverse.
+        _Option(
+            "scenario", "", "a file's name in scenarios/, or a path with a /", (*_scenarios(), ""), shown
+        ),
         _Option("pace", "quick", "timings and rates of the scenario", scenario.PACES, shown),
         _Option("no-faults", False, "send the load, inject nothing; the run cannot pass", (), shown),
         _Option("seed", -1, "seed of the repeats; -1: the scenario's", (), shown),
+        _Option("pattern", "", "load without scenario and faults", ("", *pattern.NAMES), shown),
+        _Option("rate", "", "of the pattern steady, like 10/min", (), shown),
+        _Option("count", 0, "alerts of the patterns storm and duplicates", (), shown),
+        _Option("duration", "", "of the pattern, like 2m", (), shown),
+        _Option("alert-name", "", "alertname of the pattern's alerts (default: PodCrashed)", (), shown),
         _Option("target", "", "target file's name in scenarios/targets/ (default: the scenario's)"),
         _Option("target-url", "", "the Gateway's base URL, in place of the target file's"),
         _Option("allow-target", "", "a host that is not loopback and may be loaded and broken, by its name"),
@@ -113,6 +126,11 @@ def read(parsed: argparse.Namespace) -> Options:
         no_faults=bool(got["chaos_no_faults"]),
         runs_dir=got["chaos_runs_dir"] or str(RUNS),
         seed=int(got["chaos_seed"]),
+        pattern=got["chaos_pattern"] or "",
+        rate=got["chaos_rate"] or "",
+        count=int(got["chaos_count"] or 0),
+        duration=got["chaos_duration"] or "",
+        alert_name=got["chaos_alert_name"] or "",
         prometheus_url=got["chaos_prometheus_url"] or "",
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,7 +17,7 @@ from chaos_hooks.truth import Truth, TruthError
 from reports.history import Asked
 from reports.verdict import UnknownCriterionError, load_criterion
 from shapes.alerts import Naming
-from shapes.scenario import Fault, Scenario
+from shapes.scenario import Scenario
 from shapes.target import Endpoints, Target, is_loopback
 
 _TIMEOUT_S = 3.0
@@ -55,13 +54,16 @@ def complete(endpoints: Endpoints, target: Target, options: Options) -> Endpoint
     if not gateway:
         place = f"scenarios/targets/{target.name}.yaml: endpoints.gateway_url"
         raise SetupError(f"{place}: is missing; write it there, or give --chaos-target-url")
-    if urlsplit(gateway).scheme not in ("http", "https") or not urlsplit(gateway).hostname:
-        raise SetupError(f"--chaos-target-url: {gateway!r} is no URL; write it like http://127.0.0.1:8080")
+    if not _is_url(gateway):
+        place = "--chaos-target-url" if options.target_url else "endpoints.gateway_url"
+        raise SetupError(f"{place}: {gateway!r} is no URL; write it like http://127.0.0.1:8080")
+    # Another Gateway than the file's has its metrics and readiness elsewhere, too.
+    kept = endpoints if not options.target_url else replace(endpoints, metrics_url="", ready_url="")
     return replace(
-        endpoints,
+        kept,
         gateway_url=gateway,
-        metrics_url=endpoints.metrics_url or f"{gateway}/metrics",
-        ready_url=endpoints.ready_url or f"{gateway}/readyz",
+        metrics_url=kept.metrics_url or f"{gateway}/metrics",
+        ready_url=kept.ready_url or f"{gateway}/readyz",
     )
 
 
@@ -71,22 +73,36 @@ def guard(endpoints: Endpoints, options: Options) -> None:
     Raises:
         SetupError: naming the address and how to allow it.
     """
-    for field in ("gateway_url", "metrics_url", "ready_url", "control_url"):
+    for field in ("gateway_url", "metrics_url", "ready_url", "control_url", "faults_url", "proxy_url"):
         url = getattr(endpoints, field)
+        if not url:
+            continue
+        if not _is_url(url):
+            raise SetupError(f"endpoints.{field}: {url!r} is no URL; write it like http://127.0.0.1:8080")
         host = urlsplit(url).hostname
-        if url and not is_loopback(url) and host != options.allow_target:
+        if not is_loopback(url) and host != options.allow_target.lower():
             raise SetupError(
                 f"endpoints.{field}: {url} is not loopback; if you mean to load and break it, "
                 f"say so with --chaos-allow-target {host}"
             )
 
 
-def answers(endpoints: Endpoints) -> None:
-    """Ask the Gateway whether it is ready, and for its metrics.
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # As for http://[::1
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def answers(endpoints: Endpoints) -> list[str]:
+    """Ask the Gateway whether it is ready, and for its metrics; return what is to be told.
 
     Raises:
-        SetupError: naming the URL and what came instead.
+        SetupError: naming the URL and what came instead. A Gateway that has no metrics (404) is told, not
+            refused: the criteria that need them will say UNKNOWN.
     """
+    told = []
     for url in (endpoints.ready_url, endpoints.metrics_url):
         try:
             with requests.Session() as session:
@@ -96,8 +112,11 @@ def answers(endpoints: Endpoints) -> None:
             raise SetupError(
                 f"{url}: does not answer ({type(problem).__name__}); start the Gateway, or mend the address"
             ) from None
-        if status != 200:
+        if status == 404 and url == endpoints.metrics_url:
+            told.append(f"{url}: there are no metrics (404); what is judged by them will be UNKNOWN")
+        elif status != 200:
             raise SetupError(f"{url}: answered {status}, wanted 200; wait until the Gateway is ready")
+    return told
 
 
 def readable(truth: Truth) -> None:
@@ -136,15 +155,13 @@ def sweep(runs: Path, endpoints: Endpoints, clock: RunClock) -> list[str]:
     """
     told = []
     for left in journal.leftovers(runs):
-        options: Mapping[str, object] = {"component": left.undo.get("component", "")}
-        fault = Fault(left.fault, left.injector, 0.0, 0.0, options)
-        backend = injection.load(fault, endpoints, clock, f"{left.folder}/{journal.NAME}")
+        place = f"{left.folder}/{journal.NAME}"
+        backend = injection.revive(left.injector, left.fault, left.undo, endpoints, clock, place)
         try:
             how = backend.sweep(left.undo)
         except InjectionError as problem:
             raise SetupError(
-                f"{left.folder}/{journal.NAME}: fault {left.fault} is still on ({problem}); "
-                "heal it by hand, then remove that file"
+                f"{place}: fault {left.fault} is still on ({problem}); heal it by hand, then remove that file"
             ) from None
         journal.mark_swept(left, how)
         told.append(f"swept {left.fault} of {left.folder.name}: {how}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
@@ -109,31 +110,38 @@ class _Metrics:
 
 def read_metrics(text: str, metrics: Mapping[str, Metric]) -> dict[str, float]:
     """Return the mapped metrics of an exposition: the sum over the series that carry the wanted labels;
-    states as 0 closed, 1 half-open, 2 open, whatever numbers the release uses. Absent ones are left out. A
-    metric ``by`` a label is there for each of its values, too.
+    states as 0 closed, 1 half-open, 2 open, whatever numbers the release uses. Left out is what is absent,
+    not finite, or a number that stands for no state. A metric ``by`` a label is there for each value, too.
 
     Raises:
         ValueError: if it is not the Prometheus text format.
     """
     values: dict[str, float] = {}
-    by_metric: dict[str, list[Sample]] = {metric.name: [] for metric in metrics.values()}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            if sample.name in by_metric:
-                by_metric[sample.name].append(sample)
-    for key, metric in metric_keys.spread(metrics, by_metric).items():
+    samples = _samples(text, {metric.name for metric in metrics.values()})
+    for key, metric in metric_keys.spread(metrics, samples).items():
         series = [
             s.value
-            for s in by_metric[metric.name]
-            if all(s.labels.get(name) == value for name, value in metric.labels.items())
+            for s in samples
+            if s.name == metric.name and metric.labels.items() <= dict(s.labels).items()
         ]
         if not series:
             continue
-        values[key] = sum(series)
-        for word, number in metric.states.items():
-            if series[0] == number:
-                values[key] = _STATES[word]
+        if metric.states:
+            # Another number must not pass for one of ours: this release's 2 may mean nothing at all.
+            for word, number in metric.states.items():
+                if series[0] == number:
+                    values[key] = _STATES[word]
+        elif math.isfinite(sum(series)):
+            values[key] = sum(series)
     return values
+
+
+def _samples(text: str, wanted: set[str]) -> list[Sample]:
+    try:
+        families = list(text_string_to_metric_families(text))
+    except IndexError:  # The parser's own, on some lines that end too early.
+        raise ValueError("not the Prometheus text format") from None
+    return [sample for family in families for sample in family.samples if sample.name in wanted]
 
 
 class _Ready:
@@ -172,9 +180,9 @@ class _Sentinel:
         self._clients = []
         for address in addresses:
             host, _, port = address.rpartition(":")
-            self._clients.append(
-                redis.Redis(host, int(port), socket_timeout=0.3, retry=Retry(NoBackoff(), 0))
-            )
+            # Protocol 2 is what every Sentinel speaks; the client's own choice begins with a HELLO 3.
+            client = redis.Redis(host, int(port), socket_timeout=0.3, retry=Retry(NoBackoff(), 0), protocol=2)
+            self._clients.append(client)
 
     def __call__(self) -> Mapping[str, float]:
         problem: Exception = ProbeError("no Sentinel is named")

@@ -34,8 +34,11 @@ class Progress:
     def follow(self, current: Callable[[], LiveRun | None]) -> None:
         """Print the line of the current run for as long as the process lives."""
         shown_s, before = 0.0, ("", "")
+        last: LiveRun | None = None
         while True:
             run = current()
+            if run is not last:
+                last, before = run, ("", "")  # A new run has a target of its own: nothing has changed.
             if run and run.stage in (Stage.RUNNING, Stage.SETTLING, Stage.COLLECTING):
                 before = self._tell_changes(run, before)
                 now_s = run.clock.now()

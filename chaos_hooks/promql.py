@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,8 +13,10 @@ import requests
 from urllib3.util import Retry
 
 from chaos_hooks.errors import SetupError
-from reports import queries
+from reports import folder as run_folder
+from reports import queries, writing
 from reports.history import Observation
+from reports.signals import METRICS
 from shapes.target import Metric
 
 _TIMEOUT_S = 3
@@ -73,6 +76,30 @@ class Prometheus:
 def source(prometheus: Prometheus | None) -> str:
     """Return where the figures come from, as reports name it."""
     return f"Prometheus at {prometheus.url}" if prometheus else SAMPLES
+
+
+def connect(url: str) -> Prometheus | None:
+    """Return a Prometheus that answers; none if none is named.
+
+    Raises:
+        SetupError: if it does not answer.
+    """
+    if not url:
+        return None
+    found = Prometheus(url)
+    found.check()
+    return found
+
+
+def keep(folder: Path, metrics: Mapping[str, Metric], run_s: float, prometheus: Prometheus | None) -> None:
+    """Write the figures of a run, which lasted ``run_s`` seconds, into its folder.
+
+    Raises:
+        OSError: if the disk does not take them.
+        FolderError: if the samples cannot be read back.
+    """
+    samples = writing.read_run(folder).samples(METRICS)
+    run_folder.write_metrics(folder, "promql", figures(metrics, samples, run_s, prometheus))
 
 
 def figures(

@@ -2,46 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-import gevent
 from gevent import ssl as gevent_ssl
 
 from chaos_hooks import connection
 from chaos_hooks.connection import ConnectError, Endpoint
-from chaos_hooks.http_response import HttpResponse
+from chaos_hooks.flight import Exchange, Flight
+from chaos_hooks.volley import Volley
 
-EARLY_ANSWER_S = 0.5  # How long an answer is waited for when the request can no longer be sent.
-_RECEIVE_BYTES = 64 * 1024
 _OURS = ("content-length", "transfer-encoding", "expect")
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """How far one POST got. Times are the clock's; ``sent_s`` is None if the last byte was not handed over.
-
-    ``reached``:
-        connect: no connection was made, or it took not one byte; nothing was delivered
-        send: some but not all bytes of the request were handed to the kernel
-        answer: the whole request was handed over, no whole header block came back
-        body: the header came whole, the body did not
-        done: a complete answer
-
-    ``status`` and ``body`` hold what came of the answer. ``framed`` is False when the body ended with the
-    connection and nothing else says that it is whole. ``error`` is short and free of ids and ports; it is
-    empty exactly when ``reached`` is done.
-    """
-
-    reached: str
-    sent_s: float | None
-    done_s: float
-    status: int | None
-    body: bytes
-    error: str
-    framed: bool = True
 
 
 class Sender:
@@ -89,7 +61,7 @@ class Sender:
         What ends the greenlet (GreenletExit, KeyboardInterrupt, a Timeout of the caller's) passes through
         after the connection was closed; the alert may then have been delivered.
         """
-        request = b"%sContent-Length: %d\r\n\r\n%s" % (self._head, len(body), body)
+        request = self._request(body)
         while sock := self._take_idle():
             exchange = self._exchange(sock, request, fresh=False)
             if exchange.reached != "connect":
@@ -101,11 +73,24 @@ class Sender:
             return Exchange("connect", None, self._clock(), None, b"", f"connect: {problem}")
         return self._exchange(sock, request, fresh=True)
 
+    def volley(self, bodies: Sequence[bytes]) -> list[Exchange]:
+        """Post each body once, on a connection of its own, all released at one instant; see `Volley`.
+
+        What ends the greenlet passes through, as in `post`.
+        """
+        requests = [self._request(body) for body in bodies]
+        return Volley(self._endpoint, requests, self._clock).run(
+            self._connect_timeout_s, self._answer_timeout_s
+        )
+
     def close(self) -> None:
         """Close the idle connections; those in use are closed when their exchange ends."""
         self._max_idle = 0
         while self._idle:
             self._idle.pop().close()
+
+    def _request(self, body: bytes) -> bytes:
+        return b"%sContent-Length: %d\r\n\r\n%s" % (self._head, len(body), body)
 
     def _take_idle(self) -> Any:
         while self._idle:
@@ -116,7 +101,7 @@ class Sender:
         return None
 
     def _exchange(self, sock: Any, request: bytes, *, fresh: bool) -> Exchange:
-        flight = _Flight(sock, request, self._clock)
+        flight = Flight(sock, request, self._clock)
         keep = False
         try:
             flight.run(self._answer_timeout_s, fresh=fresh)
@@ -127,75 +112,6 @@ class Sender:
                 self._idle.append(sock)
             else:
                 sock.close()
-
-
-class _Flight:
-    """One request on one connection, and what is known of it so far."""
-
-    def __init__(self, sock: Any, request: bytes, clock: Callable[[], float]) -> None:
-        self._sock = sock
-        self._unsent = memoryview(request)
-        self._took_any = False
-        self._clock = clock
-        self._sent_s: float | None = None
-        self._response = HttpResponse()
-        self._error = ""
-
-    def run(self, timeout_s: float, *, fresh: bool) -> None:
-        """Send and receive within the timeout; ``fresh`` if the connection carried nothing before."""
-        self._error = "timed out"  # Stands if the timer ends the exchange.
-        with gevent.Timeout(timeout_s, False):
-            self._error = self._send() or self._receive()
-        if self._unsent and (fresh or self._took_any):
-            # Who refuses a large body early (413) answers, then closes on the rest of it. What stands on a
-            # kept connection that took nothing is no answer to this request.
-            with gevent.Timeout(EARLY_ANSWER_S, False):
-                self._receive()
-
-    @property
-    def leaves_reusable(self) -> bool:
-        """Return whether the connection is fit for another request."""
-        return self._response.reusable and not self._unsent
-
-    def result(self, *, provable: bool) -> Exchange:
-        """Return how far it got; ``provable`` if a byte that the socket did not take cannot have left."""
-        reached = self._reached(provable)
-        error = "" if reached == "done" else f"{reached}: {self._error}"
-        got = self._response
-        framed = got.framed or not got.header_whole
-        return Exchange(reached, self._sent_s, self._clock(), got.status, got.body, error, framed)
-
-    def _reached(self, provable: bool) -> str:
-        if self._response.whole:
-            return "done"
-        if self._response.header_whole:
-            return "body"
-        if not self._unsent:
-            return "answer"
-        return "send" if self._took_any or not provable else "connect"
-
-    def _send(self) -> str:
-        try:
-            while self._unsent:
-                taken = self._sock.send(self._unsent)
-                self._took_any = self._took_any or taken > 0
-                self._unsent = self._unsent[taken:]
-        except OSError as problem:
-            return connection.describe(problem)
-        self._sent_s = self._clock()
-        return ""
-
-    def _receive(self) -> str:
-        try:
-            while not self._response.whole:
-                data = self._sock.recv(_RECEIVE_BYTES)
-                if not data:
-                    return "" if self._response.end() else "closed by the server"
-                if error := self._response.feed(data):
-                    return error
-        except OSError as problem:
-            return connection.describe(problem)
-        return ""
 
 
 def _parse(url: str, tls: Any) -> tuple[Endpoint, str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -22,9 +23,10 @@ from chaos_hooks.sender import Exchange
 from reports import folder as run_folder
 from reports.formats import text
 from reports.history import Outcome
-from shapes import scenario, target
+from shapes import pattern, scenario, target
 from shapes.alerts import Planned
 from shapes.document import DocumentError
+from shapes.pattern import Asked
 from shapes.scenario import Scenario
 from shapes.scenario_shape import ScenarioShape
 from shapes.target import Target
@@ -61,6 +63,8 @@ class Session:
         parsed = environment.parsed_options
         assert parsed
         self._given = options.read(parsed)
+        if not parsed.headless:
+            self._check_port(parsed.web_host, parsed.web_port)
         if parsed.headless:
             try:
                 self._plan(options.read(parsed))
@@ -70,6 +74,16 @@ class Session:
         # Locust takes SIGTERM over only after a headless run; until then it would just die, unjudged.
         gevent.signal_handler(signal.SIGTERM, lambda: self.stop("ended by SIGTERM"))
         gevent.spawn(self._progress.follow, lambda: self.run)
+
+    def _check_port(self, host: str, port: int) -> None:
+        """Refuse a taken port of the web UI, where Locust itself would end in a traceback."""
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("" if host == "*" else host, port))
+            except OSError as problem:
+                sentence = f"--web-port: {host}:{port}: {problem.strerror}; name another port or host"
+                sys.exit(_refuse(sentence))
 
     def start(self) -> None:
         """Begin a run; what cannot begin is told, and is over at once."""
@@ -130,17 +144,28 @@ class Session:
             self.error = result.error
 
     def _plan(self, asked: Options) -> tuple[Scenario, Target]:
-        if not asked.scenario:
-            listed = ", ".join(scenario.names(SCENARIOS))
-            raise SetupError(f"--chaos-scenario: is missing; there are: {listed}")
-        if "/" in asked.scenario and asked.scenario == self._given.scenario:
-            planned = scenario.load(Path(asked.scenario), asked.pace)
-        else:
-            planned = scenario.find(SCENARIOS, asked.scenario, asked.pace)
+        planned = self._scenario(asked)
         if asked.seed >= 0:
             planned = replace(planned, seed=asked.seed)
         preflight.check_scenario(planned, injection.names())
         return planned, target.find(TARGETS, asked.target or planned.target)
+
+    def _scenario(self, asked: Options) -> Scenario:
+        load = Asked(asked.pattern, asked.rate, asked.count, asked.duration, asked.alert_name)
+        if asked.pattern and asked.scenario:
+            raise SetupError(
+                f"--chaos-pattern: {asked.pattern!r} stands beside --chaos-scenario {asked.scenario!r}; "
+                "give one of them (the web form has an empty choice for the other)"
+            )
+        if asked.pattern:
+            return pattern.scenario_of(load)
+        pattern.refuse_without_pattern(load)
+        if not asked.scenario:
+            listed = ", ".join(scenario.names(SCENARIOS))
+            raise SetupError(f"--chaos-scenario: is missing; there are: {listed}")
+        if "/" in asked.scenario and asked.scenario == self._given.scenario:
+            return scenario.load(Path(asked.scenario), asked.pace)
+        return scenario.find(SCENARIOS, asked.scenario, asked.pace)
 
     def _told(self, exchange: Exchange, batch: list[Planned], answers: list[Answer]) -> None:
         """Let Locust's statistics and listeners know of a POST; its latency counts from the due time."""

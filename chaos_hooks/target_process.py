@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -29,7 +30,10 @@ class TargetProcess:
     """
 
     def __init__(self, start: Start, more: Sequence[str], stderr: Path) -> None:
-        command = [sys.executable if w == "python" else w for w in shlex.split(start.command)] + list(more)
+        words = split("start.command", start.command)
+        if not words:
+            raise SetupError("start.command: is empty; write the program that brings the target up")
+        command = [sys.executable if w == "python" else w for w in words] + list(more)
         self._stderr_path = stderr
         self._timeout_s = start.ready_timeout_s
         self._shown = start.command
@@ -62,9 +66,10 @@ class TargetProcess:
             SetupError: if it fails, or does not get ready in time.
         """
         assert self._process.stdout is not None
-        line = b""
+        line, what = b"", f"was not ready within {self._timeout_s:g}s"
         with gevent.Timeout(self._timeout_s, False):
             line = self._process.stdout.readline()
+            what = f"printed {line[:80]!r}, wanted one line of JSON" if line else "ended before it was ready"
         try:
             announced = json.loads(line)
         except ValueError:
@@ -75,7 +80,7 @@ class TargetProcess:
         if isinstance(announced, dict) and announced.get("error"):
             raise SetupError(str(announced["error"]))
         last = self._last_words() or "it said nothing"
-        raise SetupError(f"start.command: {self._shown!r} was not ready within {self._timeout_s:g}s; {last}")
+        raise SetupError(f"start.command: {self._shown!r} {what}; {last}")
 
     def stop(self) -> None:
         """End it: close its input, wait, and kill it by its process id when it does not go."""
@@ -85,7 +90,8 @@ class TargetProcess:
         try:
             self._process.wait(_STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # It went in this very moment.
+                os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
         self._process.stdout.close()
 
@@ -96,6 +102,18 @@ class TargetProcess:
     def _last_words(self) -> str:
         lines = self._stderr_path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return f"its last words: {lines[-1]}" if lines else ""
+
+
+def split(place: str, text: str) -> list[str]:
+    """Return the words of a command line, as a shell reads them.
+
+    Raises:
+        SetupError: naming the place, if a quotation is left open.
+    """
+    try:
+        return shlex.split(text)
+    except ValueError as problem:
+        raise SetupError(f"{place}: {text!r}: {problem}; mend the quotation marks") from None
 
 
 def _endpoints(announced: dict[str, Any]) -> Endpoints:

@@ -9,11 +9,12 @@ import gevent
 import kubernetes.client
 import kubernetes.config
 import urllib3.exceptions
+import yaml
 
 from chaos_hooks.errors import SetupError
 from reports.history import Resource
 from shapes.alerts import ID_ANNOTATION, Naming
-from shapes.target import Endpoints, ResourceRules, path_names
+from shapes.target import Endpoints, ResourceRules, is_loopback, path_names
 
 _PAGE = 500
 _TIMEOUT_S = 10.0
@@ -35,8 +36,18 @@ class Truth:
         try:
             configuration = kubernetes.client.Configuration()
             kubernetes.config.load_kube_config(endpoints.kubeconfig, client_configuration=configuration)
-        except (kubernetes.config.ConfigException, OSError) as problem:
-            raise SetupError(f"endpoints.kubeconfig: {endpoints.kubeconfig}: {problem}; mend it") from None
+        except (
+            kubernetes.config.ConfigException,
+            OSError,
+            yaml.YAMLError,
+            TypeError,  # What the client raises for YAML that is no kubeconfig at all.
+            LookupError,
+            AttributeError,
+        ) as problem:
+            said = " ".join(str(problem).split())
+            raise SetupError(f"endpoints.kubeconfig: {endpoints.kubeconfig}: {said}; mend it") from None
+        if is_loopback(configuration.host):
+            configuration.proxy = None  # The client takes it from the environment, for loopback too.
         # By default the client's transport sleeps Retry-After and tries again, unseen.
         configuration.retries = False
         self._api = kubernetes.client.CustomObjectsApi(kubernetes.client.ApiClient(configuration))
@@ -49,7 +60,11 @@ class Truth:
         Raises:
             TruthError: if the API does not answer as it should.
         """
-        found = [resource_of(item, naming, self._rules) for item in self._items()]
+        try:
+            found = [resource_of(item, naming, self._rules) for item in self._items()]
+        except (TypeError, ValueError, LookupError, AttributeError) as problem:
+            what = f"the answer is no list of resources ({type(problem).__name__}: {problem})"
+            raise TruthError(f"listing {self._rules.plural}: {what}") from None
         return sorted((r for r in found if r is not None), key=lambda r: (r.name, r.uid))
 
     def read_until_stable(self, naming: Naming, for_s: float) -> tuple[list[Resource], bool]:

@@ -42,9 +42,9 @@ def add_pages(web_ui: Any, session: Session) -> None:
     @blueprint.route("/chaos/runs/<name>/<file>")
     @web_ui.auth_required_if_enabled
     def report(name: str, file: str) -> flask.Response:
-        if file not in _FILES:
+        # send_from_directory refuses to leave the folder that it is given, and "..", a name too, leads out.
+        if file not in _FILES or name in (".", ".."):
             flask.abort(404)
-        # send_from_directory refuses to leave the folder.
         return flask.send_from_directory(runs / Path(name).name, file)
 
     web_ui.app.register_blueprint(blueprint, url_prefix=base or None)

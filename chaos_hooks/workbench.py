@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
-from chaos_hooks import description, injection, preflight, probes, promql
+import gevent
+
+from chaos_hooks import description, injection, preflight, probes, promql, snapshot, target_process
 from chaos_hooks.clock import RunClock
 from chaos_hooks.conductor import Conductor
-from chaos_hooks.emitter import Emitter, Told
-from chaos_hooks.errors import SetupError
+from chaos_hooks.delivery import Delivery, Told
+from chaos_hooks.emitter import Emitter
+from chaos_hooks.errors import RecordError, SetupError
 from chaos_hooks.injection import Injector
 from chaos_hooks.journal import Journal
 from chaos_hooks.ledger import Ledger
 from chaos_hooks.line_file import LineFile
 from chaos_hooks.options import Options
-from chaos_hooks.promql import Prometheus
 from chaos_hooks.sender import Sender
 from chaos_hooks.target_process import TargetProcess
 from chaos_hooks.truth import Truth
 from reports import folder as run_folder
-from reports import writing
-from reports.signals import METRICS
+from reports.signals import CLOSED, METRICS, READY
+from shapes import backoff
 from shapes.alerts import Naming
+from shapes.backoff import Policy
 from shapes.scenario import Scenario
 from shapes.target import Target
 from shapes.timeline import Timeline
@@ -64,7 +65,7 @@ class Workbench:
         self._files: list[LineFile | Journal] = []
         self._endpoints = target.endpoints
         self._facts: dict[str, str] = {}
-        self._prometheus: Prometheus | None = None
+        self._prometheus: promql.Prometheus | None = None
         self.run_id = description.run_id(scenario, self.naming)
         self.folder = Path(options.runs_dir) / self.run_id
 
@@ -80,26 +81,26 @@ class Workbench:
             self._start_target()
         self._endpoints = preflight.complete(self._endpoints, self._target, self._options)
         preflight.guard(self._endpoints, self._options)
-        preflight.answers(self._endpoints)
+        for told in preflight.answers(self._endpoints):
+            self._say(told)
         self._truth = Truth(self._endpoints, self._target.resources)
         preflight.readable(self._truth)
-        if self._options.prometheus_url:
-            self._prometheus = Prometheus(self._options.prometheus_url)
-            self._prometheus.check()
-        self._facts["queries"] = promql.source(self._prometheus)
+        self._prometheus = promql.connect(self._options.prometheus_url)
         for told in preflight.sweep(self.folder.parent, self._endpoints, self._clock):
             self._say(told)
         if not self._options.no_faults:
             self._injectors = preflight.load_injectors(self.scenario, self._endpoints, self._clock)
         self._open()
+        self.keep_metrics("baseline")
 
     def begin(self) -> None:
         """Start the probes and write down what is to be done; the next thing is the first alert."""
         assert self.prober
+        facts = {**self._facts, "queries": promql.source(self._prometheus)}
         run = description.describe(
-            self.run_id, self.scenario, self._target, self._options, self.naming, self._facts
+            self.run_id, self.scenario, self._target, self._options, self.naming, facts
         )
-        run_folder.write_run(self.folder, replace(run, zero_unix_s=self._clock.zero_unix_s()))
+        run_folder.write_run(self.folder, self._clock.placed(run))
         self.began = True
         description.point_latest(self.folder)
         self.prober.start(probes.questions(self._target, self._endpoints))
@@ -117,10 +118,24 @@ class Workbench:
             self.conductor.heal_all()
 
     def drain(self) -> None:
-        """Wait for the answers in flight, as long as one may take."""
+        """Wait until what is to be sent again was taken or given up, and for the answers in flight, as long
+        as one may take."""
         if self.emitter:
+            self.emitter.finish()
             self.emitter.stop()
             self.emitter.drain(self._target.connect_timeout_s + self._target.answer_timeout_s + 1.0)
+
+    def wait_normal(self, for_s: float) -> None:
+        """Return when the last probes found the Gateway ready and all breakers closed, or after ``for_s``."""
+        with gevent.Timeout(for_s, False):
+            while not self._looks_normal():
+                gevent.sleep(probes.PERIOD_S)
+
+    def _looks_normal(self) -> bool:
+        latest = self.prober.latest if self.prober else {}
+        ready, metrics = latest.get(READY), latest.get(METRICS)
+        states = [v for k, v in (metrics.values if metrics else {}).items() if k.startswith("breaker.")]
+        return (ready is None or ready.ok) and all(state == CLOSED for state in states)
 
     def collect(self, for_s: float) -> None:
         """Read the truth, for at most ``for_s`` seconds until it holds still.
@@ -133,16 +148,26 @@ class Workbench:
             run_folder.write_truth(self.folder, resources, stable=stable)
 
     def ask_queries(self) -> None:
-        """Write down the plan's queries with their values; they are told, and never judged.
+        """Write down the plan's queries with their values; they are told, and never judged."""
+        if self.began:
+            promql.keep(self.folder, self._target.metrics, self._clock.now(), self._prometheus)
+
+    def keep_metrics(self, when: str) -> None:
+        """Write down all that the Gateway's metrics say now, or why there are none: baseline or post.
 
         Raises:
-            OSError: if the disk does not take them.
-            FolderError: if the record cannot be read back.
+            RecordError: if the disk does not take it.
         """
-        if self.began:
-            seen = writing.read_run(self.folder).samples(METRICS)
-            figures = promql.figures(self._target.metrics, seen, self._clock.now(), self._prometheus)
-            run_folder.write_figures(self.folder, figures)
+        if not self.emitter:
+            return  # The run did not get so far as to have a Gateway.
+        found = snapshot.take(self._endpoints.metrics_url, self._clock.now())
+        try:
+            run_folder.write_metrics(self.folder, when, found)
+        except OSError as problem:
+            raise RecordError(
+                f"{self.folder / when}.json: cannot be written ({problem.strerror}); "
+                "make room, or name another --chaos-runs-dir"
+            ) from None
 
     def close(self, ended: str, detail: str) -> None:
         """Seal the ledger and write how the run ended.
@@ -186,7 +211,7 @@ class Workbench:
             more += [flag, str(value)] if value else []
         if self._options.gateway_command:
             more += ["--gateway-cwd", str(Path.cwd())]  # Where the user typed it; relative paths mean that.
-        more += shlex.split(self._options.start_args)
+        more += target_process.split("--chaos-start-args", self._options.start_args)
         self._say(f"starting {self._target.title}")
         self._process = TargetProcess(self._target.start, more, self.folder / "logs" / "target.log")
         announced, self._facts = self._process.wait_ready()
@@ -213,13 +238,13 @@ class Workbench:
             answer_timeout_s=self._target.answer_timeout_s,
             clock=self._clock.now,
         )
-        self.emitter = Emitter(
-            self.scenario.alert,
-            self.naming,
-            self._sender,
-            self._target.answers,
-            self.ledger,
-            self._clock,
-            self._told,
-            self._fail,
+        delivery = Delivery(
+            self.naming, self._sender, self._target.answers, self.ledger, self._clock, self._told
         )
+        self.emitter = Emitter(delivery, self._clock, self._fail, self._policy())
+
+    def _policy(self) -> Policy | None:
+        if self.scenario.sender != "alertmanager":
+            return None
+        ends_s = self.scenario.load_s + backoff.GRACE_S
+        return Policy(self.scenario.group_interval_s, ends_s, self.scenario.seed)

@@ -1,4 +1,4 @@
-"""`python -m reports RUN…`: judge recorded runs again, print or write their reports, or list them."""
+"""`python -m reports RUN…`: judge recorded runs and campaigns again, print or write reports, or list them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from reports import writing
+from reports import campaign, campaign_writing, writing
+from reports.campaign_plan import is_campaign
+from reports.campaign_presentation import sentence
 from reports.folder import FolderError
 from reports.history import History
 from reports.presentation import plain
@@ -48,18 +50,20 @@ def worst(codes: Sequence[int]) -> int:
 
 
 def find(runs_dir: Path, name: str) -> Path:
-    """Return a run's folder by its path, by its id under the runs, or the latest one.
+    """Return a run's or a campaign's folder by its path, by its id under the runs, or the latest one.
 
     Raises:
         FolderError: if there is none; the message says how to find those that exist.
     """
     kept, given = runs_dir / name, Path(name)
-    if name != LATEST and given.is_dir():
+    if name not in (LATEST, campaign.LATEST) and given.is_dir():
         return given
     if kept.is_dir():
         return kept.resolve()
     if name == LATEST:
         raise FolderError(f"{kept}: there is no latest run; run a scenario, or name a run's folder")
+    if name == campaign.LATEST:
+        raise FolderError(f"{kept}: there is no latest campaign; run one, or name a campaign's folder")
     raise FolderError(
         f"{name}: is no run's folder, nor a run in {runs_dir}; `python -m reports --list` lists them"
     )
@@ -68,10 +72,11 @@ def find(runs_dir: Path, name: str) -> Path:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m reports",
-        description="Judge recorded runs again. Exit code: 0 passed, 1 failed, 3 undecided or invalid, "
-        "2 if a run could not be read.",
+        description="Judge recorded runs and campaigns again. Exit code: 0 passed, 1 failed, 3 undecided or "
+        "invalid, 2 if a run could not be read.",
     )
-    parser.add_argument("runs", nargs="*", metavar="RUN", help=f"a run's folder, a run's id, or {LATEST!r}")
+    named = f"a folder or an id of a run or a campaign, {LATEST!r} or {campaign.LATEST!r}"
+    parser.add_argument("runs", nargs="*", metavar="RUN", help=named)
     formats = ", ".join(writing.format_names())
     parser.add_argument("--format", metavar="NAME", help=f"how to print it (text): {formats}")
     parser.add_argument("--out", type=Path, metavar="FILE", help="print into a file")
@@ -100,12 +105,28 @@ def _wrong(asked: argparse.Namespace) -> str:
 
 def _one(asked: argparse.Namespace, name: str) -> int:
     path = find(asked.runs_dir, name)
+    if is_campaign(path):
+        return _campaign(asked, path)
     if asked.write:
         verdict = writing.write_all(path)
         print(plain(f"{path}: {verdict.sentence}"))
         return verdict.exit_code
     history, verdict = _judged(path)
-    text, problem = writing.rendered(asked.format or "text", history, verdict)
+    _print(asked, *writing.rendered(asked.format or "text", history, verdict))
+    return verdict.exit_code
+
+
+def _campaign(asked: argparse.Namespace, path: Path) -> int:
+    if asked.write:
+        told = campaign_writing.write_all(path)
+        print(plain(f"{path}: {sentence(told)}"))
+        return told.exit_code
+    told = campaign.read(path)
+    _print(asked, *campaign_writing.rendered(asked.format or "text", told))
+    return told.exit_code
+
+
+def _print(asked: argparse.Namespace, text: str, problem: str) -> None:
     if asked.out and not problem:
         problem = writing.write_text(asked.out, text)
     elif not problem:
@@ -113,7 +134,6 @@ def _one(asked: argparse.Namespace, name: str) -> int:
     if problem:
         # Rendering never changes a verdict, so its exit code stands.
         print(f"reports: {problem}", file=sys.stderr)
-    return verdict.exit_code
 
 
 def _judged(path: Path) -> tuple[History, Verdict]:
@@ -127,8 +147,7 @@ def _list(runs_dir: Path) -> int:
         if path.is_symlink() or not path.is_dir():
             continue
         try:
-            history, verdict = _judged(path)
-            rows.append((history.run.started_at, path.name, history.run.scenario, verdict.state.value))
+            rows.append(_listed(path))
         except (FolderError, OSError) as broken:
             rows.append(("", path.name, "", f"not to be read: {broken}"))
     if not rows:
@@ -137,6 +156,14 @@ def _list(runs_dir: Path) -> int:
     for started_at, run_id, scenario, state in sorted(rows, reverse=True):
         print(plain(f"{started_at or '-':25}  {run_id:{width}}  {scenario or '-':28}  {state}"))
     return 0
+
+
+def _listed(path: Path) -> tuple[str, str, str, str]:
+    if is_campaign(path):
+        told = campaign.read(path)
+        return told.started_at, path.name, f"campaign of {len(told.entries)}", told.state.value
+    history, verdict = _judged(path)
+    return history.run.started_at, path.name, history.run.scenario, verdict.state.value
 
 
 if __name__ == "__main__":

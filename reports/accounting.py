@@ -108,9 +108,11 @@ def _groups(history: History) -> dict[int, _Group]:
         groups[attempt.subject].attempts.append(attempt)
     for resource in history.resources or ():
         creator = resource.creator
-        subject = resource.subject if resource.subject is not None else subject_of.get(creator or 0)
+        subject = resource.subject
+        if subject is None and creator is not None:
+            subject = subject_of.get(creator)
         members = {subject_of.get(number, number) for number in resource.aggregated}
-        if (subject is not None and creator is not None) or (subject is not None and not resource.aggregated):
+        if subject is not None and (creator is not None or not resource.aggregated):
             members.add(subject)
         for member in members:
             groups[member].resources.append(resource)
@@ -123,12 +125,16 @@ def _settle(group: _Group) -> _Settled:
     creators = {r.creator for r in group.resources if r.creator is not None}
     members = {n for r in group.resources for n in r.aggregated}
     created = [a for a in acked if a.number in creators]
-    aggregated = [a for a in acked if a.number not in creators and a.number in members]
-    rest = [a for a in acked if a.number not in creators and a.number not in members]
+    others = [a for a in acked if a.number not in creators]
+    # Members are read from pod names, which all alerts with equal labels share: such a name shows that one
+    # of them arrived, and holds all those of which the Gateway said that they were aggregated.
+    listed = [a for a in others if a.subject in members]
+    aggregated = {a.number for k, a in enumerate(listed) if k == 0 or a.kind == "aggregated"}
+    rest = [a for a in others if a.number not in aggregated]
     single = [r for r in group.resources if not r.aggregated]
-    spare = sum(r.count - (r.creator is not None) for r in single)
     # A creator that is named twice (two resources from one alert) frees no count for another.
-    counted = min(len(rest), max(0, spare))
+    spare = sum(max(0, r.count - (r.creator is not None)) for r in single)
+    counted = min(len(rest), spare)
     return _Settled(
         created=len(created),
         aggregated=len(aggregated),
@@ -157,10 +163,10 @@ def _unexpected(history: History) -> tuple[str, ...]:
     numbers, subjects = {a.number for a in sent}, {a.subject for a in sent}
     found = []
     for resource in history.resources or ():
-        ids = [n for n in (resource.creator, *resource.aggregated) if n is not None]
-        strange = (
-            resource.subject is not None and not resource.aggregated and resource.subject not in subjects
-        )
-        if strange or any(n not in numbers for n in ids):
+        # Pod names, of the label as of the aggregated ones, tell the subject: a repeat brings its labels
+        # there although the first alert with these labels was never sent.
+        pods = resource.aggregated or (resource.subject,)
+        strange = any(pod is not None and pod not in subjects for pod in pods)
+        if strange or (resource.creator is not None and resource.creator not in numbers):
             found.append(resource.name)
     return tuple(sorted(found))

@@ -38,6 +38,11 @@ class Finding:
     assumption: bool = False
     conclusive: bool = False
 
+    def __post_init__(self) -> None:
+        """Refuse a PASS that rests on no sample: missing data never passes."""
+        if self.status is Status.PASS and self.samples <= 0:
+            raise ValueError(f"a PASS that rests on {self.samples} samples: {self.wanted}")
+
     def named(self, criterion: str, promise: str, *, assumption: bool, conclusive: bool) -> Finding:
         """Return it with the name and promise of the criterion that found it."""
         return replace(
@@ -51,8 +56,6 @@ def passed(wanted: str, got: str, samples: int, numbers: Mapping[str, float] | N
     Raises:
         ValueError: if it rests on no sample: missing data never passes.
     """
-    if samples <= 0:
-        raise ValueError(f"a PASS that rests on {samples} samples: {wanted}")
     return Finding(Status.PASS, wanted, got, samples, numbers=numbers or {})
 
 

@@ -3,7 +3,9 @@
 ::
 
     run.json            what was to be done (written first)
-    ledger.jsonl        open, begin/end of each alert, seal
+    ledger.jsonl        open, begin/end of each alert (of each try "t", if it was sent again), seal
+    baseline.json       the Gateway's metrics before the first alert
+    post.json           the same after the settling
     observations.jsonl  one line a probe's answer
     injections.jsonl    one line a change of an injection; the last of each name counts
     truth.json          the RemediationRequests as read at the end
@@ -15,6 +17,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -31,6 +34,8 @@ from reports.history import (
     PhaseSpan,
     Resource,
     Run,
+    Try,
+    deciding,
 )
 from reports.interval import Interval
 
@@ -55,14 +60,19 @@ def write_truth(folder: Path, resources: list[Resource], *, stable: bool) -> Non
     _write(folder / "truth.json", {"stable": stable, "resources": [asdict(r) for r in resources]})
 
 
-def write_figures(folder: Path, figures: Mapping[str, object]) -> None:
-    """Write the plan's queries with their values."""
-    _write(folder / "promql.json", figures)
-
-
 def write_end(folder: Path, ended: str, detail: str) -> None:
     """Write how the run ended: completed, interrupted or failed."""
     _write(folder / "end.json", {"ended": ended, "detail": detail})
+
+
+def write_metrics(folder: Path, when: str, snapshot: Mapping[str, object]) -> None:
+    """Write all that the Gateway's metrics say at one time: ``when`` is baseline or post; or promql, for what
+    the plan's queries say of the whole run.
+
+    Raises:
+        OSError: if the disk does not take it.
+    """
+    _write(folder / f"{when}.json", snapshot, indent=None)  # Hundreds of samples; a third of the size.
 
 
 def read(folder: Path) -> History:
@@ -92,10 +102,10 @@ def read(folder: Path) -> History:
     )
 
 
-def _write(path: Path, value: object) -> None:
+def _write(path: Path, value: object, indent: int | None = 1) -> None:
     # Written beside and renamed, so that a reader finds the whole of it or nothing.
     beside = path.with_suffix(".part")
-    beside.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+    beside.write_text(json.dumps(value, indent=indent) + "\n", encoding="utf-8")
     beside.replace(path)
 
 
@@ -117,22 +127,28 @@ def _run(folder: Path) -> Run:
 
 
 def _ledger(folder: Path, run: Run, damage: list[str]) -> tuple[list[Attempt], bool]:
-    begun: dict[int, dict[str, Any]] = {}
-    ended: dict[int, dict[str, Any]] = {}
-    seal: int | None = None
+    begun: dict[int, dict[int, dict[str, Any]]] = defaultdict(dict)
+    ended: dict[int, dict[int, dict[str, Any]]] = defaultdict(dict)
+    seal: dict[str, Any] | None = None
     for line in _lines(folder / "ledger.jsonl", damage):
         if line["r"] == "begin":
-            begun[line["n"]] = line
+            if line.get("t", 1) in begun[line["n"]]:
+                damage.append(f"ledger.jsonl: alert {line['n']} begun twice")
+            begun[line["n"]][line.get("t", 1)] = line
         elif line["r"] == "end":
-            if line["n"] in ended:
+            if line.get("t", 1) not in begun.get(line["n"], {}):
+                damage.append(f"ledger.jsonl: alert {line['n']} ended, but was not begun")
+            if line.get("t", 1) in ended[line["n"]]:
                 damage.append(f"ledger.jsonl: alert {line['n']} ended twice")
-            ended[line["n"]] = line
+            ended[line["n"]][line.get("t", 1)] = line
         elif line["r"] == "seal":
-            seal = line["begun"]
-    if seal is not None and seal != len(begun):
-        damage.append(f"ledger.jsonl: sealed with {seal} alerts begun, {len(begun)} are there")
-    sealed = seal is not None and seal == len(begun)
-    attempts = [_attempt(begun[n], ended.get(n)) for n in sorted(begun)]
+            seal = line
+    sealed = seal is not None and _as_sealed(seal, begun, ended, damage)
+    attempts = []
+    for n in sorted(begun):
+        if sorted(begun[n]) != list(range(1, len(begun[n]) + 1)):
+            damage.append(f"ledger.jsonl: alert {n} has no record of some of its tries")
+        attempts.append(_attempt(begun[n], ended.get(n, {})))
     missing = [n for n in range(run.planned) if n not in begun]
     # Never begun means not one byte went out; only a killed writer could have begun one unrecorded, and it
     # writes the beginning down before it connects.
@@ -140,22 +156,51 @@ def _ledger(folder: Path, run: Run, damage: list[str]) -> tuple[list[Attempt], b
     return attempts, sealed
 
 
-def _attempt(begin: dict[str, Any], end: dict[str, Any] | None) -> Attempt:
-    common = {"number": begin["n"], "subject": begin["s"], "phase": begin["p"], "due_s": begin["due"]}
+def _as_sealed(
+    seal: dict[str, Any],
+    begun: Mapping[int, Mapping[int, dict[str, Any]]],
+    ended: Mapping[int, Mapping[int, dict[str, Any]]],
+    damage: list[str],
+) -> bool:
+    """Tell whether as many lines are there as the seal says; if not, some were taken away or added."""
+    tries = sum(len(of_alert) for of_alert in begun.values())
+    whole = sum(set(of_alert) <= set(ended.get(n, {})) for n, of_alert in begun.items())
+    told = (seal["begun"], seal["ended"], seal.get("tries", tries))
+    there = (len(begun), whole, tries)
+    if told != there:
+        words = "{} alerts begun and {} ended in {} tries".format
+        damage.append(f"ledger.jsonl: sealed with {words(*told)}, {words(*there)} are there")
+    return told == there
+
+
+def _attempt(begun: Mapping[int, dict[str, Any]], ended: Mapping[int, dict[str, Any]]) -> Attempt:
+    first = begun[min(begun)]
+    tries = tuple(_try(begun[t], ended.get(t)) for t in sorted(begun))
+    decided = tries[deciding([each.outcome for each in tries])]
+    return Attempt(
+        number=first["n"],
+        subject=first["s"],
+        phase=first["p"],
+        due_s=first["due"],
+        outcome=decided.outcome,
+        kind=decided.kind,
+        begun_s=first["at"],
+        sent_s=decided.sent_s,
+        done_s=decided.done_s,
+        status=decided.status,
+        detail=decided.detail,
+        volley=first.get("v", 0),
+        tries=len(tries),
+        each=tries if len(tries) > 1 else (),
+    )
+
+
+def _try(begin: dict[str, Any], end: dict[str, Any] | None) -> Try:
     if end is None:
         detail = "begun, and the generator died before it wrote the outcome"
-        return Attempt(
-            **common, outcome=Outcome.INDETERMINATE, kind="killed", begun_s=begin["at"], detail=detail
-        )
-    return Attempt(
-        **common,
-        outcome=Outcome(end["o"]),
-        kind=end["k"],
-        begun_s=begin["at"],
-        sent_s=end["sent"],
-        done_s=end["done"],
-        status=end["status"],
-        detail=end["detail"],
+        return Try(Outcome.INDETERMINATE, "killed", begin["at"], detail=detail)
+    return Try(
+        Outcome(end["o"]), end["k"], begin["at"], end["sent"], end["done"], end["status"], end["detail"]
     )
 
 
@@ -188,8 +233,12 @@ def _lines(path: Path, damage: list[str]) -> Iterator[dict[str, Any]]:
         return
     for number, text in enumerate(path.read_bytes().splitlines(), start=1):
         try:
-            yield json.loads(text)
+            value = json.loads(text)
         except ValueError:
+            value = None
+        if isinstance(value, dict):
+            yield value
+        else:
             damage.append(f"{path.name}: line {number} is torn")
 
 

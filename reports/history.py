@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -19,6 +19,30 @@ class Outcome(StrEnum):
     UNSENT = "unsent"
 
 
+def deciding(outcomes: Sequence[Outcome]) -> int:
+    """Return which of an alert's tries decides its outcome: the first that was acknowledged; else the last
+    that may have been taken; else the last that was refused; else the last. So UNSENT stays what it means:
+    not one of the tries was delivered."""
+    for outcome in (Outcome.ACKED, Outcome.INDETERMINATE, Outcome.REJECTED):
+        found = [index for index, each in enumerate(outcomes) if each is outcome]
+        if found:
+            return found[0] if outcome is Outcome.ACKED else found[-1]
+    return len(outcomes) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One of an alert's tries, by a sender that sends again; fields as in `Attempt`."""
+
+    outcome: Outcome
+    kind: str = ""
+    begun_s: float | None = None
+    sent_s: float | None = None
+    done_s: float | None = None
+    status: int | None = None
+    detail: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One alert and how its sending ended. Times in seconds since the start; None if it never came so far:
@@ -27,6 +51,10 @@ class Attempt:
 
     ``kind`` refines the outcome: created, duplicate, aggregated, resolved of ACKED; safe, unsafe of REJECTED;
     connect, send, answer, body, killed of INDETERMINATE; connect, stopped of UNSENT.
+
+    An alert that was sent again has ``tries`` > 1 and ``each`` of them; its own fields are those of the one
+    that decided (see `deciding`), but for ``begun_s``, which is the first one's. ``volley`` is the number of
+    the volley that it was released in, 0 if in none.
     """
 
     number: int
@@ -40,6 +68,9 @@ class Attempt:
     done_s: float | None = None
     status: int | None = None
     detail: str = ""
+    volley: int = 0
+    tries: int = 1
+    each: tuple[Try, ...] = ()
 
     @property
     def late_s(self) -> float | None:
@@ -50,6 +81,12 @@ class Attempt:
     def latency_s(self) -> float | None:
         """Return the seconds from the due time, not the send time, to the whole answer."""
         return None if self.done_s is None else self.done_s - self.due_s
+
+    @property
+    def sendings(self) -> tuple[Try, ...]:
+        """Return every try, also of an alert that was sent once."""
+        once = Try(self.outcome, self.kind, self.begun_s, self.sent_s, self.done_s, self.status, self.detail)
+        return self.each or (once,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +157,12 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class PhaseSpan:
-    """When a phase of the plan begins and ends, in seconds since the start."""
+    """When a phase of the plan begins and ends, in seconds since the start, and its pattern."""
 
     name: str
     begin_s: float
     end_s: float
+    pattern: str = "steady"
 
 
 @dataclass(frozen=True, slots=True)

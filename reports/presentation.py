@@ -96,6 +96,9 @@ def accounting_notes(history: History, verdict: Verdict) -> list[str]:
         notes.append(
             f"of {a.rejected:,} rejected, {a.rejected_safe:,} safely (Alertmanager sends them again)"
         )
+    if again := [attempt for attempt in history.attempts if attempt.tries > 1]:
+        most = max(attempt.tries for attempt in again)
+        notes.append(f"{len(again):,} were sent again, as Alertmanager does; at most {most:,} tries each")
     if a.indeterminate and history.resources is not None:
         notes.append(
             f"of {a.indeterminate:,} indeterminate, {len(a.recovered):,} turned up; the rest is not lost"

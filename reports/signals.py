@@ -12,24 +12,33 @@ from reports.interval import Interval
 
 METRICS, READY, SENTINEL, COMPONENTS = "metrics", "ready", "sentinel", "components"
 CLOSED, HALF_OPEN, OPEN = 0.0, 1.0, 2.0
+# Longer than this without a sample, and nothing is known of what happened in between. One hung probe is
+# shorter (it is given up after a second), so a single missed sample is innocent.
+BLIND_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One look at the Gateway: good or bad at some instant in [asked_s, answered_s]."""
+    """One look at the Gateway: good or bad at some instant in [asked_s, answered_s]; or None, which stands
+    for a stretch in which nobody looked."""
 
     asked_s: float
     answered_s: float
-    good: bool
+    good: bool | None
     what: str
 
 
 def health(history: History, component: str) -> dict[str, list[Reading]]:
-    """Return what shows whether the Gateway works normally, by source: breaker, readiness, its answers."""
+    """Return what shows whether the Gateway works normally, by source: breaker, readiness, its answers.
+
+    A scrape that failed, or does not hold the breaker's state, says nothing of the breaker. A source without
+    one reading is empty.
+    """
     key = f"breaker.{component}"
     breaker = [
-        Reading(o.asked_s, o.answered_s, o.ok and o.values.get(key) == CLOSED, _breaker_word(o, key))
+        Reading(o.asked_s, o.answered_s, o.values[key] == CLOSED, _breaker_word(o.values[key]))
         for o in history.samples(METRICS)
+        if o.ok and key in o.values
     ]
     ready = [
         Reading(o.asked_s, o.answered_s, o.ok, "ready" if o.ok else f"not ready ({o.error})")
@@ -37,29 +46,54 @@ def health(history: History, component: str) -> dict[str, list[Reading]]:
     ]
     answers = [
         Reading(
-            a.begun_s if a.begun_s is not None else a.due_s,
-            a.done_s,
-            a.outcome is Outcome.ACKED,
-            f"alert {a.number} {a.outcome.value} {a.kind}",
+            t.begun_s if t.begun_s is not None else a.due_s,
+            t.done_s,
+            t.outcome is Outcome.ACKED,
+            f"alert {a.number} {t.outcome.value} {t.kind}",
         )
         for a in sorted(history.attempts, key=lambda a: (a.due_s, a.number))
-        if a.done_s is not None
+        for t in a.sendings
+        if t.done_s is not None
     ]
-    return {"breaker": breaker, "readiness": ready, "answers": answers}
+    end_s = planned_end_s(history)
+    return {
+        "breaker": _with_blind(breaker, end_s),
+        "readiness": _with_blind(ready, end_s),
+        "answers": answers,
+    }
+
+
+def planned_end_s(history: History) -> float:
+    """Return when the plan's last phase ends: until then the probes had to look."""
+    return max((phase.end_s for phase in history.run.phases), default=0.0)
 
 
 def turned_good(readings: Iterable[Reading], from_s: float) -> Interval | None:
-    """Return when the last bad reading that was answered after ``from_s`` gave way to good ones.
+    """Return when the last reading that was answered after ``from_s`` and not good gave way to good ones.
 
-    The latest is infinite when no good one followed; None when none was bad.
+    The earliest is when the last bad one was asked (``from_s`` if nothing was bad, but nobody looked for a
+    while). The latest is the first good answer to a question asked after all that was answered: until then
+    it may have been bad; infinite when there is none. None when all was good.
     """
-    ordered = sorted(readings, key=lambda r: (r.asked_s, r.answered_s))
-    bad = [r for r in ordered if not r.good and r.answered_s >= from_s]
-    if not bad:
+    known = list(readings)
+    not_good = [r for r in known if not r.good and r.answered_s >= from_s]
+    if not not_good:
         return None
-    last = max(bad, key=lambda r: r.asked_s)
-    good = [r.answered_s for r in ordered if r.good and r.asked_s >= last.asked_s]
-    return Interval(last.asked_s, min(good, default=math.inf))
+    bad = [r.asked_s for r in not_good if r.good is False]
+    last_s = max(r.answered_s for r in not_good)
+    good = [r.answered_s for r in known if r.good and r.asked_s >= last_s]
+    return Interval(max(bad, default=from_s), min(good, default=math.inf))
+
+
+def just_before(samples: list[Observation], from_s: float) -> Observation | None:
+    """Return the last good sample before ``from_s``, unless nobody looked for so long between it and the next
+    one that what came in that time may have come before ``from_s``."""
+    good = [o for o in samples if o.ok]
+    before = [o for o in good if o.answered_s < from_s]
+    if not before:
+        return None
+    next_s = min((o.answered_s for o in good if o.answered_s >= from_s), default=from_s)
+    return before[-1] if next_s - before[-1].asked_s <= BLIND_S else None
 
 
 def became(samples: list[Observation], key: str, value: float, from_s: float) -> Interval | None:
@@ -76,14 +110,20 @@ def became(samples: list[Observation], key: str, value: float, from_s: float) ->
 
 
 def rises(samples: list[Observation], key: str, from_s: float) -> list[Interval]:
-    """Return every time at which a counter rose after ``from_s``; a fall (a restart) is no rise."""
+    """Return every time at which a counter rose after ``from_s``.
+
+    As Prometheus reads counters: one that fell began again at zero (a restart), so what it shows then was
+    counted since; one with labels is absent from the metrics until it counts for the first time.
+    """
     found = []
     last: Observation | None = None
     for sample in samples:
-        if not sample.ok or key not in sample.values:
+        if not sample.ok:
             continue
-        if last and sample.answered_s >= from_s and sample.values[key] > last.values[key]:
-            found.append(Interval(max(from_s, last.asked_s), sample.answered_s))
+        if last and sample.answered_s >= from_s:
+            before, now = last.values.get(key, 0.0), sample.values.get(key, 0.0)
+            if now > before or 0.0 < now < before:
+                found.append(Interval(max(from_s, last.asked_s), sample.answered_s))
         last = sample
     return found
 
@@ -126,8 +166,20 @@ def began(injection: Injection | None) -> Interval | None:
     return injection.began if injection else None
 
 
-def _breaker_word(sample: Observation, key: str) -> str:
-    if not sample.ok:
-        return f"metrics not to be had ({sample.error})"
+def _with_blind(readings: list[Reading], until_s: float) -> list[Reading]:
+    """Add the stretches longer than `BLIND_S` in which nobody looked, from the start to ``until_s``."""
+    if not readings:
+        return []
+    looks = [(r.asked_s, r.answered_s) for r in readings]
+    edges = [(min(0.0, looks[0][0]),) * 2, *looks, (max(until_s, looks[-1][1]),) * 2]
+    blind = [
+        Reading(since_s, until, None, "not looked at")
+        for (asked_s, since_s), (until, answered_s) in itertools.pairwise(edges)
+        if answered_s - asked_s > BLIND_S
+    ]
+    return [*readings, *blind]
+
+
+def _breaker_word(state: float) -> str:
     words = {CLOSED: "closed", HALF_OPEN: "half-open", OPEN: "open"}
-    return f"breaker {words.get(sample.values.get(key, -1.0), 'not in the metrics')}"
+    return f"breaker {words.get(state, f'in the unknown state {state:g}')}"

@@ -89,7 +89,8 @@ def judge(history: History) -> Verdict:
     findings = sorted((_ask(history, asked) for asked in _asked(history)), key=_worst_first)
     the_account = account(history)
     state = _state(findings)
-    bound = None if the_account.lost or history.resources is None else loss_bound(the_account.acked)
+    known = history.resources is not None and history.stable and not the_account.lost
+    bound = loss_bound(the_account.acked) if known else None
     sentence = _sentence(state, findings, the_account, bound)
     return Verdict(state, sentence, tuple(findings), the_account, bound)
 
@@ -104,19 +105,20 @@ def _asked(history: History) -> list[Asked]:
 
 def _ask(history: History, asked: Asked) -> Finding:
     assumption = asked.criterion in ASSUMPTIONS
+    promise, conclusive = "", False
     try:
         module = load_criterion(asked)
+        promise = (module.__doc__ or "").strip().partition("\n")[0]
+        conclusive = bool(getattr(module, "CONCLUSIVE", False))
+        check: Callable[..., object] = module.check
+        finding = check(history, **_plain(asked.options))
+        if not isinstance(finding, Finding):
+            raise TypeError(f"check returned {finding!r}, which is no Finding")
     except UnknownCriterionError as problem:
         finding = unknown("the criterion exists", str(problem), 0, "mend the scenario's criteria")
-        return finding.named(asked.criterion, "", assumption=assumption, conclusive=False)
-    check: Callable[..., Finding] = module.check
-    try:
-        finding = check(history, **_plain(asked.options))
     except Exception as problem:  # noqa: BLE001 - a crash in a criterion must never pass, nor end the judging
         got = f"the criterion crashed: {type(problem).__name__}: {problem}"
         finding = unknown("an answer", got, 0, "report it as a bug of alertstorm, with the run folder")
-    promise = (module.__doc__ or "").strip().splitlines()[0]
-    conclusive = bool(getattr(module, "CONCLUSIVE", False))
     return finding.named(asked.criterion, promise, assumption=assumption, conclusive=conclusive)
 
 

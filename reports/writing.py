@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -71,11 +72,22 @@ def write_all(folder: Path) -> Verdict:
 
 def rendered(name: str, history: History, verdict: Verdict) -> tuple[str, str]:
     """Return a report and no problem, or no report and the problem as one line."""
+    return attempted(name, lambda: str(load_format(name).render(history, verdict)))
+
+
+def attempted(name: str, make: Callable[[], str]) -> tuple[str, str]:
+    """Return what ``make`` makes and no problem, or nothing and the problem as one line."""
     try:
-        text: str = load_format(name).render(history, verdict)
+        return make(), ""
     except Exception as problem:  # noqa: BLE001 - a report must never cost the verdict, whatever breaks in it
         return "", plain(f"report {name}: not made: {type(problem).__name__}: {problem}")
-    return text, ""
+
+
+def keep(path: Path, text: str, problem: str) -> str:
+    """Write a report, or, if it was not made or cannot be written, take the old one away; return no problem,
+    or the problem as one line."""
+    problem = problem or write_text(path, text)
+    return f"{problem}{_without_old(path)}" if problem else ""
 
 
 def write_text(path: Path, text: str) -> str:
@@ -90,15 +102,11 @@ def write_text(path: Path, text: str) -> str:
 
 
 def _write_one(folder: Path, name: str, history: History, verdict: Verdict) -> str:
-    try:
-        file = getattr(load_format(name), "FILE", "")
-    except Exception as broken:  # noqa: BLE001 - a format that cannot even be imported is no different
-        return plain(f"report {name}: not made: {type(broken).__name__}: {broken}")
+    # A format that cannot even be imported is no different from one that raises.
+    file, problem = attempted(name, lambda: str(getattr(load_format(name), "FILE", "")))
     if not file:
-        return ""
-    text, problem = rendered(name, history, verdict)
-    problem = problem or write_text(folder / file, text)
-    return f"{problem}{_without_old(folder / file)}" if problem else ""
+        return problem
+    return keep(folder / file, *rendered(name, history, verdict))
 
 
 def _without_old(path: Path) -> str:

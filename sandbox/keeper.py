@@ -139,6 +139,8 @@ class Keeper:
             "gateway_url": f"http://{HOST}:{world.gateway_port}",
             "control_url": control_url,
             "kubeconfig": str(world.kubeconfig),
+            "gateway_kubeconfig": str(world.gateway_kubeconfig),
+            "faults_url": world.faults_url,
             "namespace": options.namespace,
             "sentinels": [f"{HOST}:{port}" for port in world.redis.sentinel_ports],
             "sentinel_master": MASTER,

@@ -1,4 +1,4 @@
-"""Kubeconfig: the file by which a Gateway and the harness find the sandbox's Kubernetes API."""
+"""Kubeconfig: the files by which a Gateway and the harness each find the sandbox's Kubernetes API."""
 
 from pathlib import Path
 

@@ -52,7 +52,13 @@ class World:
             "PYTHONUNBUFFERED": "1",
         }
         self.kubeconfig = home / "kubeconfig"
+        self.gateway_kubeconfig = home / "gateway-kubeconfig"
         self._api_port = ports.pick()
+        self._faulty_api_port = ports.pick()
+        self._faults_port = ports.pick()
+        # Where the Gateway, and nobody else, finds the Kubernetes API.
+        self._gateway_api_url = f"http://{HOST}:{self._faulty_api_port}"
+        self.faults_url = f"http://{HOST}:{self._faults_port}"
         self.gateway_port = options.gateway_port or ports.pick()
         if options.gateway_command:
             ports.release(self.gateway_port)  # A foreign server may not be able to share it with its holder.
@@ -124,10 +130,14 @@ class World:
         return self.redis.sentinel_launch(index)
 
     async def _api_launch(self) -> Launch:
-        listen = f"{HOST}:{self._api_port}"
-        module = ("-m", "sandbox.kubernetes_api")
-        argv = (sys.executable, *module, "--listen", listen, "--namespace", self.options.namespace)
-        return Launch(argv, self._environment, _CHECKOUT)
+        argv = [sys.executable, "-m", "sandbox.kubernetes_api", "--namespace", self.options.namespace]
+        for option, port in (
+            ("--listen", self._api_port),
+            ("--faulty-listen", self._faulty_api_port),
+            ("--faults-listen", self._faults_port),
+        ):
+            argv += [option, f"{HOST}:{port}"]
+        return Launch(tuple(argv), self._environment, _CHECKOUT)
 
     async def _gateway_launch(self) -> Launch:
         """As a pod's, the environment is the same in every life: the primary is that of the first start."""
@@ -137,7 +147,7 @@ class World:
             "GATEWAY_REDIS_SENTINELS": ",".join(f"{HOST}:{port}" for port in self.redis.sentinel_ports),
             "GATEWAY_REDIS_MASTER": MASTER,
             "GATEWAY_NAMESPACE": self.options.namespace,
-            "KUBECONFIG": str(self.kubeconfig),
+            "KUBECONFIG": str(self.gateway_kubeconfig),
         }
         if self.options.gateway_defects:
             environment["GATEWAY_DEFECTS"] = self.options.gateway_defects
@@ -150,6 +160,7 @@ class World:
         self.redis.directory.mkdir()
         self.redis.write_files()
         kubeconfig.write(self.kubeconfig, f"http://{HOST}:{self._api_port}", self.options.namespace)
+        kubeconfig.write(self.gateway_kubeconfig, self._gateway_api_url, self.options.namespace)
         self._deadline_s = time.monotonic() + self.options.ready_timeout_s
         try:
             async with asyncio.TaskGroup() as group:

@@ -1,29 +1,41 @@
-"""The alerts of a run: which falls due when, what its labels are, and the webhook body that carries it."""
+"""An alert of a run: its number and due time, its labels, and the webhook body that carries it."""
 
 from __future__ import annotations
 
 import json
-import random
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
-from shapes.scenario import AlertRecipe, Scenario
+from shapes.phase import AlertRecipe
 
 ID_ANNOTATION = "alertstorm_id"
+_PLAIN = AlertRecipe()
+_STILL_FIRES = "0001-01-01T00:00:00Z"  # Go's zero time.
 _FNV_OFFSET, _FNV_PRIME, _MASK = 0xCBF29CE484222325, 0x100000001B3, 0xFFFFFFFFFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
     """Alert ``number`` (0, 1, …) of a run, due ``due_s`` after the start; ``subject`` is the number of the
-    first alert with the same labels (its own, unless it repeats an earlier one)."""
+    first alert with the same labels (its own, unless it repeats an earlier one).
+
+    Alerts with the same ``volley`` (1, 2, …; 0: none) are released at one instant. ``fired_s`` is None of an
+    alert that fires; of a resolved one, when the alert that it ends was due.
+    """
 
     number: int
     subject: int
     phase: str
     due_s: float
+    recipe: AlertRecipe = _PLAIN
+    volley: int = 0
+    fired_s: float | None = None
+
+    @property
+    def post(self) -> tuple[object, ...]:
+        """Return what the alerts of one POST have in common."""
+        return (self.phase, self.due_s, self.recipe.family, self.volley, self.fired_s is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,32 +58,13 @@ class Naming:
         return int(match[1]) if match else None
 
 
-def plan(scenario: Scenario) -> Iterator[Planned]:
-    """Yield every alert of a scenario in order of its due time: alert k of a phase is due at k/rate.
-
-    The load is open: due times do not depend on what the target does. With ``per_post`` n, n alerts share
-    the due time of the first. Repeats are drawn from the scenario's seed, so a run can be repeated.
-    """
-    chance = random.Random(scenario.seed)
-    first_of: list[int] = []  # by number: the first alert with the same labels
-    begin = Fraction(0)
-    for phase in scenario.phases:
-        for k in range(phase.alerts):
-            opens_post = k - k % scenario.alert.per_post
-            number = len(first_of)
-            repeats = number > 0 and chance.random() < scenario.alert.repeat
-            first_of.append(first_of[chance.randrange(number)] if repeats else number)
-            yield Planned(number, first_of[-1], phase.name, float(begin + opens_post / phase.rate_per_s))
-        begin += Fraction(str(phase.for_s))
-
-
-def labels(recipe: AlertRecipe, naming: Naming, alert: Planned) -> dict[str, str]:
+def labels(naming: Naming, alert: Planned) -> dict[str, str]:
     """Return the labels of an alert; equal labels mean one fingerprint."""
     return {
-        "alertname": recipe.name,
-        "namespace": recipe.namespace,
+        "alertname": alert.recipe.name,
+        "namespace": alert.recipe.namespace,
         "pod": naming.pod(alert.subject),
-        "severity": recipe.severity,
+        "severity": alert.recipe.severity,
     }
 
 
@@ -89,18 +82,20 @@ def fingerprint(labelset: Mapping[str, str]) -> str:
     return f"{value:016x}"
 
 
-def body(recipe: AlertRecipe, naming: Naming, alerts: Sequence[Planned], starts_at: str) -> bytes:
-    """Return the Alertmanager webhook (version 4) that posts these alerts in one group.
+def body(naming: Naming, alerts: Sequence[Planned], wall: Callable[[float], str]) -> bytes:
+    """Return the Alertmanager webhook (version 4) that posts these alerts in one group; the group is resolved
+    when all of them are.
 
     Args:
-        starts_at: RFC 3339 time at which the alerts began to fire.
+        wall: gives the RFC 3339 time of seconds since the run's start. An alert fires from its due time on.
     """
-    entries = [_entry(recipe, naming, alert, starts_at) for alert in alerts]
-    group = {"alertname": recipe.name, "namespace": recipe.namespace}
+    entries = [_entry(naming, alert, wall) for alert in alerts]
+    group = {"alertname": alerts[0].recipe.name, "namespace": alerts[0].recipe.namespace}
     matcher = ", ".join(f'{name}="{value}"' for name, value in group.items())
+    fires = any(alert.fired_s is None for alert in alerts)
     message = {
         "receiver": "alertstorm",
-        "status": "firing",
+        "status": "firing" if fires else "resolved",
         "alerts": entries,
         "groupLabels": group,
         "commonLabels": _common(entry["labels"] for entry in entries),
@@ -113,17 +108,18 @@ def body(recipe: AlertRecipe, naming: Naming, alerts: Sequence[Planned], starts_
     return json.dumps(message, separators=(",", ":")).encode()
 
 
-def _entry(recipe: AlertRecipe, naming: Naming, alert: Planned, starts_at: str) -> dict[str, object]:
-    labelset = labels(recipe, naming, alert)
+def _entry(naming: Naming, alert: Planned, wall: Callable[[float], str]) -> dict[str, object]:
+    labelset = labels(naming, alert)
+    fires = alert.fired_s is None
     return {
-        "status": "firing",
+        "status": "firing" if fires else "resolved",
         "labels": labelset,
         "annotations": {
             ID_ANNOTATION: naming.alert_id(alert.number),
-            "summary": f"{recipe.name} of {labelset['pod']}",
+            "summary": f"{alert.recipe.name} of {labelset['pod']}",
         },
-        "startsAt": starts_at,
-        "endsAt": "0001-01-01T00:00:00Z",  # Go's zero time: an alert that still fires.
+        "startsAt": wall(alert.due_s if alert.fired_s is None else alert.fired_s),
+        "endsAt": _STILL_FIRES if fires else wall(alert.due_s),
         "generatorURL": "http://alertstorm.invalid/graph",
         "fingerprint": fingerprint(labelset),
     }

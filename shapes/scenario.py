@@ -8,37 +8,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from shapes import document, units
+from shapes import document, phase, units
 from shapes.document import DocumentError, Node
+from shapes.phase import AlertRecipe, Phase, exact
 
-PATTERNS = ("steady", "storm")
 PACES = ("quick", "plan")
-
-
-@dataclass(frozen=True, slots=True)
-class AlertRecipe:
-    """What the alerts look like; ``repeat`` is the share (0 to 1) of those that repeat an earlier one."""
-
-    name: str = "PodCrashed"
-    namespace: str = "prod-api"
-    severity: str = "critical"
-    repeat: float = 0.0
-    per_post: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Phase:
-    """A stretch of load with one rate. Times in seconds; ``rate_per_s`` is exact."""
-
-    name: str
-    pattern: str
-    rate_per_s: Fraction
-    for_s: float
-
-    @property
-    def alerts(self) -> int:
-        """Return how many alerts fall due in it: all k >= 0 with k/rate < duration."""
-        return -int(-(self.rate_per_s * Fraction(str(self.for_s))) // 1)
+SENDERS = ("once", "alertmanager")
+_GROUP_INTERVAL_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +39,11 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One pace of one scenario file; ``settle_s`` is the quiet time before the final read."""
+    """One pace of one scenario file; ``settle_s`` is the quiet time before the final read.
+
+    ``sender`` is ``once``, where each alert is sent at most once, or ``alertmanager``, where what is not
+    taken is sent again as Alertmanager does, with ``group_interval_s`` seconds between its flushes.
+    """
 
     name: str
     title: str
@@ -75,16 +55,23 @@ class Scenario:
     settle_s: float
     faults: tuple[Fault, ...]
     promises: tuple[Promise, ...]
+    sender: str = "once"
+    group_interval_s: float = _GROUP_INTERVAL_S
 
     @property
     def load_s(self) -> float:
         """Return the seconds from the first phase's begin to the last one's end."""
-        return sum(phase.for_s for phase in self.phases)
+        return sum(each.for_s for each in self.phases)
 
     @property
     def alerts(self) -> int:
-        """Return the exact number of planned alerts."""
-        return sum(phase.alerts for phase in self.phases)
+        """Return the exact number of planned alerts, resolved ones counted."""
+        left = sum((exact(each.for_s) for each in self.phases), Fraction(0))
+        count = 0
+        for each in self.phases:
+            count += each.alerts + each.resolved(each.alert or self.alert, left)
+            left -= exact(each.for_s)
+        return count
 
 
 def names(folder: Path) -> list[str]:
@@ -119,15 +106,18 @@ def parse(root: Node, name: str, pace: str) -> Scenario:
     Raises:
         DocumentError: naming file, path and mend.
     """
-    top = root.fields(required=("title", "paces", "criteria"), optional=("target", "seed", "alert"))
+    optional = ("target", "seed", "alert", "sender", "group_interval")
+    top = root.fields(required=("title", "paces", "criteria"), optional=optional)
     paces = top["paces"].fields(optional=PACES)
     if pace not in paces:
         raise top["paces"].error(f"has no pace {pace!r}; {document.unknown(pace, paces)}")
     body = paces[pace].fields(required=("phases",), optional=("settle", "faults"))
-    phases = tuple(_phase(node) for node in body["phases"].items())
-    if not phases:
-        raise body["phases"].error("is empty; a run without load proves nothing, add a phase")
-    load_s = sum(phase.for_s for phase in phases)
+    alert = phase.recipe(top["alert"], AlertRecipe()) if "alert" in top else AlertRecipe()
+    phases = tuple(phase.parse(node, alert) for node in body["phases"].items())
+    if not any(each.alerts for each in phases):
+        raise body["phases"].error("plan no alert; a run without load proves nothing, add a phase")
+    load_s = sum(each.for_s for each in phases)
+    sender, group_interval_s = _sender(top)
     faults = tuple(_fault(node, load_s) for node in body["faults"].items()) if "faults" in body else ()
     return Scenario(
         name=name,
@@ -135,37 +125,26 @@ def parse(root: Node, name: str, pace: str) -> Scenario:
         target=top["target"].text() if "target" in top else "sandbox",
         pace=pace,
         seed=top["seed"].whole() if "seed" in top else 0,
-        alert=_recipe(top["alert"]) if "alert" in top else AlertRecipe(),
+        alert=alert,
         phases=phases,
         settle_s=body["settle"].quantity(units.duration_s) if "settle" in body else 2.0,
         faults=faults,
         promises=tuple(_promise(node) for node in top["criteria"].items()),
+        sender=sender,
+        group_interval_s=group_interval_s,
     )
 
 
-def _recipe(node: Node) -> AlertRecipe:
-    got = node.fields(optional=("name", "namespace", "severity", "repeat", "per_post"))
-    plain = AlertRecipe()
-    return AlertRecipe(
-        name=got["name"].text() if "name" in got else plain.name,
-        namespace=got["namespace"].text() if "namespace" in got else plain.namespace,
-        severity=got["severity"].text() if "severity" in got else plain.severity,
-        repeat=got["repeat"].quantity(units.share) if "repeat" in got else plain.repeat,
-        per_post=got["per_post"].whole(least=1) if "per_post" in got else plain.per_post,
-    )
-
-
-def _phase(node: Node) -> Phase:
-    got = node.fields(required=("name", "rate", "for"), optional=("pattern",))
-    phase = Phase(
-        name=got["name"].text(),
-        pattern=got["pattern"].one_of(PATTERNS) if "pattern" in got else "steady",
-        rate_per_s=got["rate"].quantity(units.rate_per_s),
-        for_s=got["for"].quantity(units.duration_s),
-    )
-    if phase.for_s == 0:
-        raise got["for"].error("is zero; a phase lasts, write for example 10s")
-    return phase
+def _sender(top: Mapping[str, Node]) -> tuple[str, float]:
+    sender = top["sender"].one_of(SENDERS) if "sender" in top else "once"
+    if "group_interval" not in top:
+        return sender, _GROUP_INTERVAL_S
+    if sender == "once":
+        raise top["group_interval"].error("needs 'sender: alertmanager'; add that, or leave this out")
+    seconds = top["group_interval"].quantity(units.duration_s)
+    if seconds == 0:
+        raise top["group_interval"].error("is zero; write for example 5m")
+    return sender, seconds
 
 
 def _fault(node: Node, load_s: float) -> Fault:

@@ -33,6 +33,9 @@ class Endpoints:
     namespace: str = ""
     sentinels: tuple[str, ...] = ()
     sentinel_master: str = ""
+    faults_url: str = ""
+    proxy_url: str = ""
+    clock_file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +166,18 @@ def path_names(path: str) -> tuple[str, ...]:
 
 _RESOURCE = ("group", "version", "plural", "annotations", "labels", "count", "aggregated", "window")
 _PATHS = ("annotations", "labels", "count", "aggregated", "window")
-_ENDPOINT = ("gateway_url", "metrics_url", "ready_url", "control_url", "kubeconfig", "namespace")
+_ENDPOINT = (
+    "gateway_url",
+    "metrics_url",
+    "ready_url",
+    "control_url",
+    "kubeconfig",
+    "namespace",
+    "sentinel_master",
+    "faults_url",
+    "proxy_url",
+    "clock_file",
+)
 
 
 def _start(node: Node) -> Start:
@@ -173,8 +187,8 @@ def _start(node: Node) -> Start:
 
 
 def _endpoints(node: Node) -> Endpoints:
-    got = node.fields(optional=(*_ENDPOINT, "sentinels", "sentinel_master"))
-    plain = {key: got[key].text() for key in (*_ENDPOINT, "sentinel_master") if key in got}
+    got = node.fields(optional=(*_ENDPOINT, "sentinels"))
+    plain = {key: got[key].text() for key in _ENDPOINT if key in got}
     sentinels = tuple(item.text() for item in got["sentinels"].items()) if "sentinels" in got else ()
     return Endpoints(**plain, sentinels=sentinels)
 

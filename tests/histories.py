@@ -168,19 +168,29 @@ def history(
     return replace(plain, **changes)
 
 
+def told(*attempts: Attempt, resources: tuple[Resource, ...] | None, **changes: Any) -> History:
+    """Return a whole history of exactly these attempts and resources."""
+    return replace(
+        history(), run=run(planned=len(attempts)), attempts=attempts, resources=resources, **changes
+    )
+
+
 def keep(told: History, path: Path) -> Path:
     """Write a history into a new folder, as a live run would, and return the folder."""
     path.mkdir(parents=True)
     run_folder.write_run(path, told.run)
     lines: list[dict[str, Any]] = []
     for a in told.attempts:
-        lines.append(
-            {"r": "begin", "n": a.number, "s": a.subject, "p": a.phase, "due": a.due_s, "at": a.begun_s}
-        )
-        end = {"o": a.outcome, "k": a.kind, "sent": a.sent_s, "done": a.done_s, "status": a.status}
-        lines.append({"r": "end", "n": a.number, **end, "detail": a.detail})
+        about = {"n": a.number, "s": a.subject, "p": a.phase, "due": a.due_s}
+        for number, t in enumerate(a.sendings, start=1):
+            more = {"t": number} if number > 1 else {}
+            lines.append(
+                {"r": "begin", **about, "at": t.begun_s, **({"v": a.volley} if a.volley else {}), **more}
+            )
+            end = {"o": t.outcome, "k": t.kind, "sent": t.sent_s, "done": t.done_s, "status": t.status}
+            lines.append({"r": "end", "n": a.number, **end, "detail": t.detail, **more})
     if told.sealed:
-        lines.append({"r": "seal", "begun": len(told.attempts)})
+        lines.append({"r": "seal", "begun": len(told.attempts), "ended": len(told.attempts)})
     _lines(path / "ledger.jsonl", lines)
     _lines(path / "observations.jsonl", [asdict(o) for o in told.observations])
     _lines(path / "injections.jsonl", [asdict(i) for i in told.injections])

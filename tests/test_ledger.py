@@ -91,7 +91,7 @@ def test_calls_that_contradict_each_other_are_faults_of_the_program(tmp_path: Pa
     ledger.seal()
     with pytest.raises(RuntimeError, match="is closed"):
         ledger.begin(alert(2), 0.0)
-    assert ledger.path.read_bytes() == before + b'{"r":"seal","begun":1,"ended":1}\n'
+    assert ledger.path.read_bytes() == before + b'{"r":"seal","begun":1,"ended":1,"tries":1}\n'
 
 
 def test_a_ledger_is_never_continued_by_another_run(tmp_path: Path) -> None:

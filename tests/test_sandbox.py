@@ -77,6 +77,23 @@ def test_ready_line_names_servers_that_answer(sandbox: runner.Sandbox, folder: P
     assert 0 < event["ready_after_s"] < 15
 
 
+def test_only_the_gateway_meets_the_faults(sandbox: runner.Sandbox) -> None:
+    """The Gateway's kubeconfig leads to a port with faults; the announced one to the same objects without."""
+    servers = [
+        yaml.safe_load(Path(sandbox.event[name]).read_text())["clusters"][0]["cluster"]["server"]
+        for name in ("kubeconfig", "gateway_kubeconfig")
+    ]
+    fault = {"name": "refuse", "path_prefix": "/version", "status": 503, "for_s": 60}
+    faults = sandbox.event["faults_url"] + "/faults"
+    assert requests.post(faults, json=fault, timeout=5).status_code == 201
+    try:
+        assert [requests.get(s + "/version", timeout=5).status_code for s in servers] == [200, 503]
+    finally:
+        ended = requests.delete(faults + "/refuse", timeout=5).json()
+    assert (ended["was_active"], ended["hits"]["count"]) == (True, 1)
+    assert [requests.get(s + "/version", timeout=5).status_code for s in servers] == [200, 200]
+
+
 def test_components_list_what_runs(sandbox: runner.Sandbox) -> None:
     """Seven components in their order; Redis roles are what the Sentinels say."""
     components = sandbox.components()
@@ -105,7 +122,7 @@ def test_gateway_gets_the_documented_environment(sandbox: runner.Sandbox, folder
         "GATEWAY_REDIS_MASTER": sandbox.event["sentinel_master"],
         "GATEWAY_NAMESPACE": "storms",
         "GATEWAY_DEFECTS": "slow=1",
-        "KUBECONFIG": sandbox.event["kubeconfig"],
+        "KUBECONFIG": sandbox.event["gateway_kubeconfig"],
     }
     assert {name: environment.get(name) for name in expected} == expected
 

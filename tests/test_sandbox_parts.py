@@ -86,6 +86,7 @@ def test_options_from_arguments_and_environment() -> None:
         namespace="storms",
         redis_server="/opt/redis-server",
         gateway_command=("run", "my gateway", "-v"),
+        gateway_cwd=None,
         gateway_port=8080,
         gateway_defects="",
         gateway_restart_delay_s=1.0,

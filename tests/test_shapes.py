@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shapes import alerts, document, scenario, target, timeline, units
+from shapes import alerts, document, load, scenario, target, timeline, units
 from shapes.alerts import Naming, Planned
 from shapes.document import DocumentError, Node
 from shapes.scenario import AlertRecipe, Fault, Phase, Scenario
@@ -121,6 +121,64 @@ criteria:
             "",
             "s.yaml: paces.quick.faults[0]: field 'inject' is missing; add 'inject: …'",
         ),
+        (
+            "name: chaos, rate: 10/s",
+            "name: chaos",
+            "s.yaml: paces.quick.phases[1]: field 'rate' is missing, a steady phase has one; add",
+        ),
+        (
+            "name: chaos, rate: 10/s",
+            "name: chaos, pattern: storm, rate: 10/s, count: 9",
+            "s.yaml: paces.quick.phases[1].rate: a phase of pattern storm has none; leave it out, or write "
+            "pattern: steady",
+        ),
+        (
+            "name: chaos, rate: 10/s",
+            "name: chaos, pattern: duplicates",
+            "s.yaml: paces.quick.phases[1]: field 'count' is missing, a duplicates phase has one; add '",
+        ),
+        (
+            "name: chaos, rate: 10/s",
+            "name: chaos, pattern: duplicates, count: 1",
+            "s.yaml: paces.quick.phases[1].count: wanted a whole number from 2 on, got 1",
+        ),
+        (
+            "name: chaos, rate: 10/s",
+            "name: chaos, rate: 10/s, count: 9",
+            "s.yaml: paces.quick.phases[1].count: a phase of pattern steady has none; leave it out, or write "
+            "pattern: storm or duplicates",
+        ),
+        (
+            "name: chaos, rate: 10/s",
+            "name: chaos, pattern: strom, count: 9",
+            "s.yaml: paces.quick.phases[1].pattern: unknown 'strom'; did you mean 'storm'? there are: ",
+        ),
+        (
+            "name: chaos, rate: 10/s",
+            "name: chaos, pattern: none, alert: {name: X}",
+            "s.yaml: paces.quick.phases[1].alert: a phase of pattern none sends nothing; leave it out",
+        ),
+        (
+            "title: T",
+            "title: T\nalert: {resolve_after: 0s}",
+            "s.yaml: alert.resolve_after: is zero; an alert",
+        ),
+        ("title: T", "title: T\nalert: {resolved: 0.1}", "s.yaml: alert.resolved: 0.1 is not a share; write"),
+        (
+            "title: T",
+            "title: T\nsender: twice",
+            "s.yaml: sender: unknown 'twice'; there are: alertmanager, once",
+        ),
+        (
+            "title: T",
+            "title: T\ngroup_interval: 5m",
+            "s.yaml: group_interval: needs 'sender: alertmanager'; add that, or leave this out",
+        ),
+        (
+            "title: T",
+            "title: T\nsender: alertmanager\ngroup_interval: 0s",
+            "s.yaml: group_interval: is zero; write for example 5m",
+        ),
         ("  quick:", "  swift:", "s.yaml: paces: unknown field 'swift'; there are: plan, quick"),
         ("for: 6s", "for: 0s", "s.yaml: paces.quick.phases[1].for: is zero; a phase lasts"),
     ],
@@ -187,7 +245,7 @@ def test_only_loopback_is_loopback(url: str, loopback: bool) -> None:
 
 def test_alert_k_is_due_at_k_over_rate() -> None:
     """The due times of an open load depend on nothing else."""
-    got = list(alerts.plan(small()))
+    got = list(load.plan(small()))
 
     assert [
         Planned(0, 0, "baseline", 0.0),
@@ -199,7 +257,7 @@ def test_alert_k_is_due_at_k_over_rate() -> None:
 
 def test_alerts_of_one_post_share_the_due_time_of_the_first() -> None:
     """Two alerts a POST at 2/s: a POST a second."""
-    got = list(alerts.plan(small(alert=AlertRecipe(per_post=2))))
+    got = list(load.plan(small(alert=AlertRecipe(per_post=2))))
 
     assert [p.due_s for p in got] == [0.0, 0.0, 1.0, 1.0]
 
@@ -217,7 +275,7 @@ def test_a_plan_is_exact_and_ordered(
     """Exactly the planned number, each once, in order of due time; repeats follow their first."""
     phases = (Phase("a", "steady", rate, for_s), Phase("b", "steady", rate, for_s))
     plan = small(phases=phases, alert=AlertRecipe(repeat=repeat, per_post=per_post), seed=seed)
-    got = list(alerts.plan(plan))
+    got = list(load.plan(plan))
 
     assert plan.alerts == len(got)
     assert list(range(len(got))) == [p.number for p in got]
@@ -225,7 +283,7 @@ def test_a_plan_is_exact_and_ordered(
     assert all(got[p.subject].subject == p.subject <= p.number for p in got)
     assert all(0 <= p.due_s < for_s for p in got if p.phase == "a")
     assert all(Fraction(str(for_s)) * rate <= len([p for p in got if p.phase == n]) for n in "ab")
-    assert got == list(alerts.plan(plan))
+    assert got == list(load.plan(plan))
 
 
 def test_an_alert_is_found_again_by_its_id_only_in_its_own_run() -> None:
@@ -252,9 +310,36 @@ def test_the_body_has_the_structure_of_a_real_alertmanagers() -> None:
     """The same keys, of the same types, as recorded for one and for three firing alerts."""
     planned = [Planned(n, n, "baseline", 0.0) for n in range(3)]
     for count, sample in ((1, "single_firing"), (3, "grouped_firing_3")):
-        body = alerts.body(AlertRecipe(), Naming("1a2b3c4d"), planned[:count], "2026-11-23T11:45:51.659995Z")
+        body = alerts.body(Naming("1a2b3c4d"), planned[:count], wall)
 
         assert _structure(RECORDED[sample]["body"]) == _structure(json.loads(body))
+
+
+def wall(at_s: float) -> str:
+    """Return the wall-clock time of a time of the run."""
+    return f"2026-11-23T11:45:{51 + at_s:02.0f}.659995Z"
+
+
+def test_a_resolved_alert_has_the_structure_of_a_real_alertmanagers() -> None:
+    """Labels and begin of the alert that fired, an end of its own; the group is resolved when all are."""
+    naming, fires = Naming("1a2b3c4d"), Planned(1, 1, "baseline", 2.0)
+    ends = Planned(4, 1, "baseline", 7.0, fired_s=2.0)
+    fired = json.loads(alerts.body(naming, [fires], wall))
+    alone = json.loads(alerts.body(naming, [ends], wall))
+    mixed = json.loads(alerts.body(naming, [ends, Planned(2, 2, "b", 7.0), Planned(3, 3, "b", 7.0)], wall))
+    got = alone["alerts"][0]
+
+    assert _structure(RECORDED["single_resolved"]["body"]) == _structure(alone)
+    assert _structure(RECORDED["grouped_mixed_one_resolved"]["body"]) == _structure(mixed)
+    for name, body in (("single_resolved", alone), ("grouped_mixed_one_resolved", mixed)):
+        recorded = RECORDED[name]["body"]
+        assert recorded["status"] == body["status"]
+        assert [a["status"] for a in recorded["alerts"]] == [a["status"] for a in body["alerts"]]
+    assert got["labels"] == fired["alerts"][0]["labels"]
+    assert got["fingerprint"] == fired["alerts"][0]["fingerprint"]
+    assert got["startsAt"] == fired["alerts"][0]["startsAt"] == wall(2.0)
+    assert (got["endsAt"], fired["alerts"][0]["endsAt"]) == (wall(7.0), "0001-01-01T00:00:00Z")
+    assert got["annotations"]["alertstorm_id"] == "1a2b3c4d-0000004"
 
 
 def _structure(body: dict[str, object]) -> object:
@@ -274,10 +359,9 @@ def test_every_alert_has_an_id_of_its_own_and_repeats_share_labels() -> None:
     """The id stands in the annotation; the pod label carries the id of the first with these labels."""
     body = json.loads(
         alerts.body(
-            AlertRecipe(),
             Naming("1a2b3c4d"),
             [Planned(5, 5, "chaos", 0.0), Planned(9, 5, "chaos", 0.0)],
-            "2026-11-23T11:45:51Z",
+            wall,
         )
     )
     first, repeat = body["alerts"]

@@ -7,9 +7,12 @@ fault, with four verbs:
     Empty when the fault can be injected here, else the reason why not and the mend. Changes nothing.
 ``inject(write_undo) -> Effect``
     Call ``write_undo(undo)`` with what heals it *before* doing anything, then break it, and return when its
-    effect was seen. Each fault carries a lease, so that it ends by itself when this process is killed.
+    effect was seen. Each fault carries a lease, so that it ends by itself when this process is killed: on the
+    server's side where the server has such a thing, else by a watchdog (`chaos_hooks.lease`).
+    The undo is JSON, holds everything that healing needs, and the fault's own ``options``: another process,
+    which knows no scenario and no endpoints, must be able to heal with it.
 ``heal(undo) -> Effect``
-    End the fault; twice does no harm.
+    End the fault; twice does no harm. An effect that can be seen only afterwards is told here (``bit``).
 ``sweep(undo) -> str``
     Heal what an earlier run left behind; return what was found. Raise InjectionError if it is still there.
 """

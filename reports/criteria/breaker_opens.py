@@ -6,7 +6,7 @@ import math
 
 from reports import signals
 from reports.finding import Finding, failed, unknown, within
-from reports.history import History
+from reports.history import History, Observation
 from reports.interval import Interval
 
 
@@ -25,24 +25,29 @@ def check(history: History, *, within_s: float, component: str = "redis", fault:
     if not samples:
         mend = f"map metrics.{key} in the target file to what the Gateway exposes, and keep /metrics up"
         return unknown(wanted, "its state was in no sample", 0, mend)
-    before = [o for o in samples if o.answered_s < began.earliest_s]
-    if not before or before[-1].values[key] != signals.CLOSED:
+    before = signals.just_before(samples, began.earliest_s)
+    if before is None or before.values[key] != signals.CLOSED:
         mend = "begin the fault later, after steady state"
-        return unknown(wanted, "the breaker was not seen closed before the fault", len(samples), mend)
+        return unknown(wanted, "the breaker was not seen closed just before the fault", len(samples), mend)
     opened = signals.opened(samples, component, began.earliest_s)
     if opened:
         return within(within_s, opened.since(began), what, len(samples))
-    return _never(history, samples[-1].asked_s, began, wanted, within_s, len(samples))
+    return _never(history, samples, began, wanted, within_s)
 
 
 def _never(
-    history: History, last_s: float, began: Interval, wanted: str, within_s: float, count: int
+    history: History, samples: list[Observation], began: Interval, wanted: str, within_s: float
 ) -> Finding:
-    watched_s = last_s - began.latest_s
+    watched_s = samples[-1].asked_s - began.latest_s
     deadline_s = began.latest_s + within_s
-    gap_s, _ = signals.longest_gap(history.samples(signals.METRICS), began.earliest_s, deadline_s)
+    gap_s, _ = signals.longest_gap(samples, began.earliest_s, deadline_s)
     numbers = {"earliest_s": watched_s, "latest_s": math.inf, "limit_s": within_s}
-    if watched_s > within_s and gap_s < 1.0:
-        return failed(wanted, f"still not open after {watched_s:.1f} s", count, numbers=numbers)
-    got = f"never seen open, but looked at for only {max(0.0, watched_s):.1f} s with gaps up to {gap_s:.1f} s"
-    return unknown(wanted, got, count, "keep the load and /metrics up longer after the fault begins")
+    if watched_s <= within_s or gap_s >= 1.0:
+        watched = f"{max(0.0, watched_s):.1f} s with gaps up to {gap_s:.1f} s"
+        mend = "keep the load and /metrics up longer after the fault begins"
+        return unknown(wanted, f"never seen open, but looked at for only {watched}", len(samples), mend)
+    begun = (a.begun_s for a in history.attempts if a.begun_s is not None)
+    if not any(began.latest_s <= begun_s <= deadline_s for begun_s in begun):
+        mend = "raise the rate, so that alerts fall due within the limit after the fault begins"
+        return unknown(wanted, "never seen open, but no alert was there to fail", len(samples), mend)
+    return failed(wanted, f"still not open after {watched_s:.1f} s", len(samples), numbers=numbers)

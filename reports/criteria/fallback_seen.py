@@ -4,35 +4,54 @@ from __future__ import annotations
 
 from reports import signals
 from reports.finding import Finding, failed, passed, unknown
-from reports.history import History, Outcome
+from reports.history import Attempt, History, Outcome
+from reports.interval import Interval
 
 _WANTED = "fallbacks counted, and alerts acknowledged while the cache was away"
 
 
 def check(history: History, *, component: str = "redis", fault: str = "") -> Finding:
     """Look for the counter's rise after the fault began, and for alerts acknowledged in that time."""
-    injection = history.injection(fault)
-    began = signals.began(injection)
-    if injection is None or began is None:
+    began = signals.began(history.injection(fault))
+    if began is None:
         return unknown(_WANTED, "the fault never began", 0, "see fault_bit")
-    samples = [o for o in history.samples(signals.METRICS) if o.ok and "fallbacks" in o.values]
-    if not samples:
+    samples = [o for o in history.samples(signals.METRICS) if o.ok]
+    if not any("fallbacks" in o.values for o in samples):
         mend = "map metrics.fallbacks in the target file to what the Gateway exposes"
         return unknown(_WANTED, "the counter was in no sample", 0, mend)
+    if signals.just_before(samples, began.earliest_s) is None:
+        mend = "begin the fault later, and keep /metrics up"
+        return unknown(_WANTED, "the counter was not read just before the fault", len(samples), mend)
     rises = signals.rises(samples, "fallbacks", began.earliest_s)
-    away = signals.turned_good(signals.health(history, component)["breaker"], began.earliest_s)
-    # Away is the cache until the breaker closes for good, or, if it never opened, until the last fallback.
-    until_s = max([began.latest_s, *([away.latest_s] if away else []), *(rise.latest_s for rise in rises)])
-    acked = [
-        a
-        for a in history.of(Outcome.ACKED)
-        if a.begun_s is not None and a.begun_s >= began.latest_s and (a.done_s or 0.0) <= until_s
-    ]
+    back = _back(history, component, began, rises)
+    done = [a for a in _taken_up(history, began) if a.done_s is not None and a.done_s <= back.earliest_s]
+    acked = [a for a in done if a.outcome is Outcome.ACKED]
     got = f"{'counted' if rises else 'none counted'}, {len(acked)} acknowledged meanwhile"
     if rises and acked:
         return passed(_WANTED, got, len(samples))
-    due = [a for a in history.attempts if began.latest_s <= a.due_s <= until_s]
-    if not due:
+    if back.latest_s <= began.latest_s:
+        mend = "lengthen the fault; map the breaker's state in the target file"
+        return unknown(_WANTED, "nothing shows that the cache was away", len(samples), mend)
+    if not done:
         mend = "raise the rate, so that alerts fall due while the cache is away"
-        return unknown(_WANTED, "no alert fell due while the cache was away", len(samples), mend)
+        return unknown(_WANTED, "no alert was answered while the cache was away", len(samples), mend)
+    after = [a for a in _taken_up(history, began) if a.outcome is Outcome.ACKED and a.due_s <= back.latest_s]
+    if rises and after:
+        return unknown(_WANTED, f"{got}, but {len(after)} later", len(samples), "lengthen the fault")
     return failed(_WANTED, got, len(samples))
+
+
+def _taken_up(history: History, began: Interval) -> list[Attempt]:
+    return [a for a in history.attempts if a.begun_s is not None and a.begun_s >= began.latest_s]
+
+
+def _back(history: History, component: str, began: Interval, rises: list[Interval]) -> Interval:
+    """Return when the cache was back: when the breaker closed for good, or, if it never opened, after the
+    last fallback. Until the earliest it was away for sure."""
+    looks = [r for r in signals.health(history, component)["breaker"] if r.good is not None]
+    away = signals.turned_good(looks, began.earliest_s)
+    # A fallback that was counted within a short time tells of that time; else only of its beginning.
+    short = [r.latest_s if r.latest_s - r.earliest_s <= signals.BLIND_S else r.earliest_s for r in rises]
+    earliest_s = max([began.latest_s, *short, *([away.earliest_s] if away else [])])
+    latest_s = max([earliest_s, *(r.latest_s for r in rises), *([away.latest_s] if away else [])])
+    return Interval(earliest_s, latest_s)

@@ -12,7 +12,8 @@ def check(history: History, *, p99_s: float = 0.25, max_s: float = 2.0) -> Findi
     late_s = sorted(max(0.0, a.late_s) for a in history.attempts if a.late_s is not None)
     if not late_s:
         return unknown(wanted, "no alert was begun", 0, "see the log for why the load never started")
-    p99 = late_s[min(len(late_s) - 1, int(0.99 * len(late_s)))]
+    # The nearest rank, ceil(0.99 n), counted from 1.
+    p99 = late_s[(99 * len(late_s) + 99) // 100 - 1]
     numbers = {"p50_s": late_s[len(late_s) // 2], "p99_s": p99, "max_s": late_s[-1]}
     begun = f"{len(late_s)} of {history.run.planned} begun"
     got = f"{begun}, p99 {p99 * 1000:.1f} ms late, max {late_s[-1] * 1000:.1f} ms"

@@ -30,20 +30,24 @@ def check(
             wanted, f"the fault was never {after}", 0, "see fault_bit; 'after' is injected or healed"
         )
     sources = signals.health(history, component)
-    count = sum(len(readings) for readings in sources.values())
+    looks = {name: [r for r in readings if r.good is not None] for name, readings in sources.items()}
+    count = sum(len(readings) for readings in looks.values())
     begin_s = injection.began.earliest_s
     turns = {name: signals.turned_good(readings, begin_s) for name, readings in sources.items()}
-    bad = {name: turn for name, turn in turns.items() if turn}
-    if not bad:
+    back_by = {name: turn for name, turn in turns.items() if turn}
+    if not any(r.good is False and r.answered_s >= begin_s for readings in looks.values() for r in readings):
         mend = "nothing was disturbed, so no recovery could be timed; is it the right fault?"
         return unknown(wanted, "no bad reading after the fault began", count, mend)
-    last = max(bad, key=lambda name: bad[name].latest_s)
-    back = Interval(max(t.earliest_s for t in bad.values()), bad[last].latest_s)
+    last = max(back_by, key=lambda name: back_by[name].latest_s)
+    back = Interval(max(turn.earliest_s for turn in back_by.values()), back_by[last].latest_s)
     took = back.since(start)
-    seen_until_s = max((r.answered_s for readings in sources.values() for r in readings), default=0.0)
     if math.isinf(back.latest_s):
         return _not_back(wanted, last, took, within_s, count)
-    if seen_until_s - back.latest_s < stable_s and took.earliest_s <= within_s:
+    if took.earliest_s <= within_s and (blind := [name for name, readings in looks.items() if not readings]):
+        mend = f"let the target file map metrics.breaker.{component} and name its endpoints"
+        return unknown(wanted, f"in {took}, but {' and '.join(blind)} never seen", count, mend)
+    seen_until_s = min((looks[n][-1].answered_s for n in ("breaker", "readiness") if looks[n]), default=0.0)
+    if took.earliest_s <= within_s and seen_until_s - max(back.latest_s, start.latest_s) < stable_s:
         mend = "lengthen the last phase"
         return unknown(wanted, f"in {took}, but watched too shortly after", count, mend)
     return within(within_s, took, f"normal again ({last} last) after the fault is {after}", count)
@@ -56,7 +60,7 @@ def _start(injection: Injection | None, after: str) -> Interval | None:
 
 
 def _not_back(wanted: str, last: str, took: Interval, within_s: float, count: int) -> Finding:
-    got = f"{last} was still bad {took.earliest_s:.1f} s after"
+    got = f"{last} was not seen good again; the last bad reading was {took.earliest_s:.1f} s after"
     numbers = {"earliest_s": took.earliest_s, "latest_s": math.inf, "limit_s": within_s}
     if took.earliest_s > within_s:
         return failed(wanted, got, count, numbers=numbers)

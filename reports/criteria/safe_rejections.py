@@ -15,17 +15,19 @@ _WANTED = "every refusal is one that Alertmanager retries"
 
 
 def check(history: History) -> Finding:
-    """Look at each refused alert's answer."""
-    answered = [a for a in history.attempts if a.status is not None]
+    """Look at each answer; where alerts are sent again, at those to every try."""
+    answered = [(a, t) for a in history.attempts for t in a.sendings if t.status is not None]
     if not answered:
         return unknown(_WANTED, "nothing was answered", 0, "check that the Gateway is reachable")
-    refused = history.of(Outcome.REJECTED)
-    unsafe = [a for a in refused if a.kind != "safe"]
+    refused = [(a, t) for a in history.attempts for t in a.sendings if t.outcome is Outcome.REJECTED]
+    unsafe = sorted(((a, t) for a, t in refused if t.kind != "safe"), key=lambda pair: pair[0].number)
     if unsafe:
-        by_status = ", ".join(f"{n} with {status}" for status, n in Counter(a.status for a in unsafe).items())
+        by_status = ", ".join(
+            f"{n} with {status}" for status, n in Counter(t.status for _, t in unsafe).items()
+        )
         examples = [
-            f"{history.run.token}-{a.number:07d}: due {a.due_s:.3f} s, answered {a.status} {a.detail}"
-            for a in sorted(unsafe, key=lambda a: a.number)
+            f"{history.run.token}-{a.number:07d}: due {a.due_s:.3f} s, answered {t.status} {t.detail}"
+            for a, t in unsafe
         ]
         return failed(_WANTED, f"{len(unsafe)} refused unsafely ({by_status})", len(answered), examples)
     return passed(_WANTED, f"{len(refused)} refused, all safely", len(answered))

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from functools import cache
 from pathlib import Path
-from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
+from reports import pages
 from reports.chart import Chart, chart
 from reports.history import History
 from reports.presentation import (
     EXAMPLES,
     accounting_lines,
     accounting_notes,
-    clip,
     facts,
     fault_asked,
     fault_bit,
     fault_seen,
     lost_ids,
     more,
-    plain,
     reproduce,
     stories,
 )
@@ -33,7 +29,7 @@ from reports.verdict import Verdict
 FILE = "report.html"
 _ASSETS = Path(__file__).parent / "assets"
 # The page stays below 2 MB: a loss of millions is told by its count, its bound and verdict.json.
-_MOST_IDS, _LONGEST = 10_000, 2_000
+_MOST_IDS = 10_000
 _LABELS = {
     "acked": "acknowledged",
     "safe": "refused, safely",
@@ -48,7 +44,7 @@ def render(history: History, verdict: Verdict) -> str:
     """Return the page; every text in it is escaped by the template, and the chart's data by `_embedded`."""
     drawn = chart(history, verdict)
     ids = lost_ids(history, verdict)
-    return _template().render(
+    return pages.template("run.html.j2", _ASSETS).render(
         run=history.run,
         verdict=verdict,
         facts=facts(history, verdict),
@@ -67,7 +63,6 @@ def render(history: History, verdict: Verdict) -> str:
             for i in history.injections
         ],
         reproduce=reproduce(history),
-        asset=_asset,
     )
 
 
@@ -90,25 +85,3 @@ def _embedded(drawn: Chart) -> Markup:
     # Inside a script element only "<" can end it or open a comment; JSON may write it as an escape.
     text = json.dumps({**asdict(drawn), "labels": _LABELS}, separators=(",", ":"), allow_nan=False)
     return Markup(text.replace("<", "\\u003c"))
-
-
-def _asset(name: str) -> Markup:
-    return Markup((_ASSETS / name).read_text(encoding="utf-8"))
-
-
-def _shown(value: Any) -> Any:
-    # Escaping is left to the template; this makes visible what a browser would hide, and bounds the page.
-    return clip(plain(value), _LONGEST) if type(value) is str else value
-
-
-@cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_ASSETS),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_shown,
-    )
-    return environment.get_template("run.html.j2")

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Mapping
-from typing import Any
-
-from reports.finding import Finding
+from reports.documents import dumped, finding_document
 from reports.history import Attempt, History, Injection
 from reports.interval import Interval
 from reports.presentation import lost_ids, percentile
@@ -28,22 +23,11 @@ def render(history: History, verdict: Verdict) -> str:
         "loss_bound": verdict.loss_bound,
         "run": _run(history),
         "account": _account(history, verdict),
-        "findings": [_finding(f) for f in verdict.findings],
+        "findings": [finding_document(f) for f in verdict.findings],
         "injections": [_injection(i) for i in history.injections],
         "timings": _timings(history),
     }
-    return json.dumps(_finite(document), indent=1, allow_nan=False) + "\n"
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _finite(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
-    # Options come from YAML; a date in them is fit to be read, if not to be reckoned with.
-    return value if value is None or isinstance(value, bool | int | str) else str(value)
+    return dumped(document)
 
 
 def _run(history: History) -> dict[str, object]:
@@ -100,22 +84,6 @@ def _account(history: History, verdict: Verdict) -> dict[str, object]:
         "duplicates": [list(names) for names in a.duplicates] if read else None,
         "unexpected": list(a.unexpected) if read else None,
         "adds_up": a.adds_up,
-    }
-
-
-def _finding(finding: Finding) -> dict[str, object]:
-    return {
-        "criterion": finding.criterion,
-        "status": finding.status.value,
-        "promise": finding.promise,
-        "wanted": finding.wanted,
-        "got": finding.got,
-        "samples": finding.samples,
-        "numbers": dict(sorted(finding.numbers.items())),
-        "examples": list(finding.examples),
-        "mend": finding.mend,
-        "assumption": finding.assumption,
-        "conclusive": finding.conclusive,
     }
 
 

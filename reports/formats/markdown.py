@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-
 from reports.finding import Finding, Status
 from reports.history import History
+from reports.markup import code, escape, table
 from reports.presentation import (
     EXAMPLES,
     accounting_lines,
@@ -18,7 +16,6 @@ from reports.presentation import (
     fault_seen,
     lost_ids,
     more,
-    plain,
     reproduce,
 )
 from reports.verdict import Verdict
@@ -32,8 +29,8 @@ def render(history: History, verdict: Verdict) -> str:
     """Return the whole report; lost ids are left out only when they do not fit a comment, and it says so."""
     before = [
         f"## {escape(clip(verdict.sentence, 2 * _CELL))}",
-        f"{escape(history.run.title or history.run.scenario)}: run {_code(history.run.run_id)} of "
-        f"{_code(history.run.scenario)} ({escape(history.run.pace)}) against {escape(history.run.target)}, "
+        f"{escape(history.run.title or history.run.scenario)}: run {code(history.run.run_id)} of "
+        f"{code(history.run.scenario)} ({escape(history.run.pace)}) against {escape(history.run.target)}, "
         f"started {escape(history.run.started_at)}.",
         _facts(history, verdict),
         _criteria(verdict),
@@ -45,40 +42,19 @@ def render(history: History, verdict: Verdict) -> str:
     return "\n\n".join((*before, *_lost(history, verdict, room), *after)) + "\n"
 
 
-def escape(text: str) -> str:
-    """Return text that Markdown shows as it is, on one line: no markup, table cell, tag, mention or link."""
-    flat = plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    flat = re.sub(r"([\\`*\[\]|~])", r"\\\1", flat)
-    # An underscore between letters is no markup in GitHub's Markdown, and names are full of them.
-    flat = re.sub(r"(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])", r"\\_", flat)
-    flat = re.sub(r"^([#+\-=])", r"\\\1", flat)
-    # A zero-width space keeps a foreign "@name" from calling on someone.
-    return re.sub(r"@(?=\w)", "@\u200b", flat)
-
-
-def _code(text: str) -> str:
-    flat = plain(text)
-    return escape(flat) if re.search(r"[`|]", flat) or not flat.strip() else f"`{flat}`"
-
-
-def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    lines = [heads, tuple("---" for _ in heads), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def _facts(history: History, verdict: Verdict) -> str:
     rows = [
         (fact.label, f"**{escape(fact.value)}** {escape(clip(fact.note, _CELL))}", fact.status or "not asked")
         for fact in facts(history, verdict)
     ]
-    return _table(("fact", "value", "status"), rows)
+    return table(("fact", "value", "status"), rows)
 
 
 def _criteria(verdict: Verdict) -> str:
-    return _table(
+    return table(
         ("status", "criterion", "wanted", "got", "samples"),
         [
-            (f"**{f.status}**", _code(f.criterion), escape(clip(f.wanted, _CELL)), _got(f), f"{f.samples:,}")
+            (f"**{f.status}**", code(f.criterion), escape(clip(f.wanted, _CELL)), _got(f), f"{f.samples:,}")
             for f in verdict.findings
         ],
     )
@@ -97,7 +73,7 @@ def _offenders(verdict: Verdict) -> list[str]:
             lines = [f"- {escape(clip(e, _CELL))}" for e in finding.examples[:EXAMPLES]]
             rest = more(len(finding.examples), EXAMPLES)
             lines += [f"- {rest}"] if rest else []
-            parts.append("\n".join([f"{_code(finding.criterion)} convicts:", "", *lines]))
+            parts.append("\n".join([f"{code(finding.criterion)} convicts:", "", *lines]))
     return parts
 
 
@@ -113,7 +89,7 @@ def _lost(history: History, verdict: Verdict, room: int) -> list[str]:
         return []
     # 120 characters for the words around the list, 4 for what stands around each id.
     fit = max(0, (room - 120)) // (max(map(len, ids)) + 4)
-    listed = ", ".join(_code(each) for each in ids[:fit])
+    listed = ", ".join(code(each) for each in ids[:fit])
     if fit < len(ids):
         listed += f" and {len(ids) - fit:,} more that do not fit a comment: see verdict.json"
     if len(ids) <= _IDS_IN_SIGHT:
@@ -127,11 +103,11 @@ def _faults(history: History) -> list[str]:
     rows = []
     for i in history.injections:
         evidence = "<br>".join(escape(clip(line, _CELL)) for line in i.evidence[:EXAMPLES]) or "none"
-        name = f"{_code(i.name)} ({escape(i.injector)})"
+        name = f"{code(i.name)} ({escape(i.injector)})"
         rows.append((name, fault_asked(i), escape(clip(fault_seen(i), _CELL)), fault_bit(i), evidence))
-    return ["### Faults\n\n" + _table(("fault", "asked", "really", "took effect", "evidence"), rows)]
+    return ["### Faults\n\n" + table(("fault", "asked", "really", "took effect", "evidence"), rows)]
 
 
 def _reproduce(history: History) -> str:
-    rows = [f"- {escape(what)}: {_code(clip(value, _CELL))}" for what, value in reproduce(history)]
+    rows = [f"- {escape(what)}: {code(clip(value, _CELL))}" for what, value in reproduce(history)]
     return "\n".join(["### Reproduce", "", *rows])

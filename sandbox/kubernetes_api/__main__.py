@@ -1,4 +1,8 @@
-"""`python -m sandbox.kubernetes_api --listen 127.0.0.1:PORT`: one server, one process, until a signal."""
+"""`python -m sandbox.kubernetes_api --listen 127.0.0.1:PORT`: one server, one process, until a signal.
+
+With `--faulty-listen` and `--faults-listen` it serves two ports more over the same objects: one on which
+requests can be disturbed, and one where that is asked for.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +18,9 @@ from typing import NoReturn
 
 import uvicorn
 
-from sandbox.kubernetes_api.app import build
+from sandbox.kubernetes_api import doors
 from sandbox.kubernetes_api.cluster import Cluster
+from sandbox.kubernetes_api.connections import Protocol
 from sandbox.kubernetes_api.definitions import REMEDIATION_REQUESTS
 from sandbox.kubernetes_api.resources import DEFINITIONS, NAMESPACES
 from sandbox.kubernetes_api.store import Store
@@ -24,6 +29,10 @@ from sandbox.kubernetes_api.writes import create
 _NAMESPACES = ("default", "kube-system", "alertstorm")
 # Far above the pauses of any client: a connection closed under a request on its way would look like a fault.
 _KEEP_ALIVE_S = 180
+
+
+class CannotListen(Exception):
+    """An address that cannot be had; the message names it."""
 
 
 class Server(uvicorn.Server):
@@ -51,6 +60,11 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--listen", type=_address, required=True, metavar="HOST:PORT", help="plain http; port 0: any"
     )
+    for name, what in (
+        ("--faulty-listen", "the same API, with faults"),
+        ("--faults-listen", "where faults are asked for"),
+    ):
+        parser.add_argument(name, type=_address, metavar="HOST:PORT", help=f"{what}; both or none")
     parser.add_argument(
         "--namespace", action="append", default=[], help="a namespace to have from the start; may be repeated"
     )
@@ -61,7 +75,10 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
         help="changes kept of each resource for watches that resume",
     )
     parser.add_argument("--bookmark-every-s", type=float, default=30.0, help="seconds between bookmarks")
-    return parser.parse_args(argv)
+    asked = parser.parse_args(argv)
+    if (asked.faulty_listen is None) != (asked.faults_listen is None):
+        parser.error("--faulty-listen and --faults-listen need each other; give both or none")
+    return asked
 
 
 def new_cluster(namespaces: tuple[str, ...], watch_history: int) -> Cluster:
@@ -81,7 +98,10 @@ def new_cluster(namespaces: tuple[str, ...], watch_history: int) -> Cluster:
 def _listener(host: str, port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host, port))
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        raise CannotListen(f"cannot listen on {host}:{port}: {error}; give another address") from error
     return listener
 
 
@@ -91,21 +111,26 @@ def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def main(argv: list[str]) -> int:
-    """Serve until SIGINT or SIGTERM. Returns the exit code, 1 when the address cannot be had."""
+    """Serve until SIGINT or SIGTERM. Returns the exit code, 1 when an address cannot be had."""
     asked = _arguments(argv)
-    host, port = asked.listen
+    # The API's own port opens last: who finds it open finds all of them open.
+    addresses = [a for a in (asked.faults_listen, asked.faulty_listen, asked.listen) if a is not None]
     try:
-        listener = _listener(host, port)
-    except OSError as error:
-        print(
-            f"kubernetes_api: cannot listen on {host}:{port}: {error}; give another --listen", file=sys.stderr
-        )
+        listeners = [_listener(*address) for address in addresses]
+    except CannotListen as error:
+        print(f"kubernetes_api: {error}", file=sys.stderr)
         return 1
     cluster = new_cluster((*_NAMESPACES, *asked.namespace), asked.watch_history)
+    *extra, port = (listener.getsockname()[1] for listener in listeners)
+    if extra:
+        faults_port, faulty_port = extra
+        app = doors.with_faults(cluster, asked.bookmark_every_s, port, faulty_port, faults_port)
+    else:
+        app = doors.clean(cluster, asked.bookmark_every_s, port)
     config = uvicorn.Config(
-        build(cluster, asked.bookmark_every_s),
+        app,
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
         ws="none",
         lifespan="off",
         log_level="warning",
@@ -117,9 +142,8 @@ def main(argv: list[str]) -> int:
     )
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
-    bound_host, bound_port = listener.getsockname()
-    print(f"kubernetes_api: serving on http://{bound_host}:{bound_port}", file=sys.stderr, flush=True)
-    Server(config, cluster.store).run(sockets=[listener])
+    print(f"kubernetes_api: serving on http://{asked.listen[0]}:{port}", file=sys.stderr, flush=True)
+    Server(config, cluster.store).run(sockets=listeners)
     return 0
 
 

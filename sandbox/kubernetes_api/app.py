@@ -36,7 +36,9 @@ Send = Callable[[Message], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 REQUEST = "alertstorm.request"
+UNANSWERED = "alertstorm.unanswered"
 _HEALTH = ("/healthz", "/livez", "/readyz")
+_CLIENT_GONE_CODE = 499  # as proxies write it in their logs
 
 
 class ClientGone(Exception):
@@ -67,8 +69,8 @@ class Entrance:
             await self._inner(scope, receive, note)
         finally:
             if not code:
-                # Nothing was sent: the client went away (499, as proxies write it) or the server failed.
-                self._count(info, 499 if scope.get("alertstorm.client_gone") else 500)
+                # Nothing was sent: a layer below says under which code, or the server failed.
+                self._count(info, scope.get(UNANSWERED, 500))
 
     def _count(self, info: RequestInfo, code: int) -> None:
         known = self._cluster.registry.find(info.group, info.version, info.resource) is not None
@@ -109,7 +111,7 @@ class Server:
             refusal = bad_request("the object is nested too deeply")
             answer = Answer(refusal.code, refusal.body())
         except ClientGone:
-            scope["alertstorm.client_gone"] = True
+            scope[UNANSWERED] = _CLIENT_GONE_CODE
             return
         await _send_answer(send, answer)
 
@@ -206,8 +208,14 @@ async def _send(send: Send, code: int, content_type: str, content: bytes) -> Non
 
 
 def build(
-    cluster: Cluster, bookmark_every_s: float, layer: Callable[[AsgiApp], AsgiApp] = lambda inner: inner
+    cluster: Cluster,
+    bookmark_every_s: float,
+    layer: Callable[[AsgiApp], AsgiApp] = lambda inner: inner,
+    counts: RequestCounts | None = None,
 ) -> AsgiApp:
-    """The whole application; `layer` wraps what answers and stands behind what counts."""
-    counts = RequestCounts()
+    """The whole application; `layer` wraps what answers and stands behind what counts.
+
+    `counts`: those of another application over the same cluster, when both shall be counted together.
+    """
+    counts = counts or RequestCounts()
     return Entrance(layer(Server(cluster, counts, bookmark_every_s)), cluster, counts)

@@ -1,0 +1,99 @@
+"""A campaign: live runs one after another in one Locust test, each apart from the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import gevent
+import gevent.event
+
+from chaos_hooks.delivery import Told
+from chaos_hooks.live_run import LiveRun, Result
+from chaos_hooks.options import Options
+from shapes.scenario import Scenario
+from shapes.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One scenario of a campaign and what it runs against; ``skip`` says why it is not run at all."""
+
+    scenario: Scenario
+    target: Target
+    skip: str = ""
+
+
+class CampaignRun:
+    """Runs every entry, also after one that failed; `results` has one Result for each that was run.
+
+    A single scenario is a campaign of one. ``finished`` is called after each entry with its index and result,
+    so that an interruption loses nothing.
+    """
+
+    def __init__(
+        self,
+        entries: list[Entry],
+        options: Options,
+        say: Callable[[str], None],
+        told: Told,
+        finished: Callable[[int, Result], None],
+    ) -> None:
+        self.current: LiveRun | None = None
+        self.results: dict[int, Result] = {}
+        self.broken_off = ""
+        self._entries = entries
+        self._options = options
+        self._say = say
+        self._told = told
+        self._finished = finished
+        self._changed = gevent.event.Event()
+        self._over = gevent.event.Event()
+        self._greenlet = gevent.spawn(self._run)
+
+    def emit(self) -> None:
+        """Carry the load of each run in turn; the Locust user calls this, and it returns after the last."""
+        carried: LiveRun | None = None
+        while not self._over.is_set():
+            self._changed.clear()
+            run = self.current
+            if run is None or run is carried:
+                self._changed.wait()
+                continue
+            carried = run
+            run.emit()
+
+    def is_over(self) -> bool:
+        """Return whether every entry has its result, or the campaign was broken off."""
+        return self._over.is_set()
+
+    def break_off(self, reason: str) -> None:
+        """End the run that goes on, begin no other, and return when that is done."""
+        self.broken_off = self.broken_off or reason
+        if self.current and not self._over.is_set():
+            self.current.break_off(reason)
+        self._over.wait()
+
+    def _run(self) -> None:
+        try:
+            for index, entry in enumerate(self._entries):
+                if self.broken_off:
+                    return
+                if entry.skip:
+                    self._say(f"{entry.scenario.name} is skipped: {entry.skip}")
+                    continue
+                if len(self._entries) > 1:
+                    self._say(f"\n{index + 1} of {len(self._entries)}: {entry.scenario.name}")
+                self.results[index] = self._one(entry)
+                self._finished(index, self.results[index])
+        finally:
+            self._over.set()
+            self._changed.set()
+
+    def _one(self, entry: Entry) -> Result:
+        run = LiveRun(entry.scenario, entry.target, self._options, self._say, self._told)
+        self.current = run
+        self._changed.set()
+        run.join()
+        assert run.result
+        return run.result

@@ -1,0 +1,113 @@
+"""What a campaign leaves on disk while it goes on, so that it can be reported and resumed at any time."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from chaos_hooks import description
+from chaos_hooks.campaign import Entry
+from chaos_hooks.errors import RecordError, SetupError
+from chaos_hooks.live_run import Result
+from reports import campaign_plan
+from reports.campaign_plan import CampaignPlan, EntryState, PlannedEntry
+from reports.folder import FolderError
+
+LATEST = "latest-campaign"
+_RESUMABLE = (EntryState.NOT_RUN, EntryState.INVALID)
+
+
+class CampaignRecord:
+    """campaign.json in a folder of its own, rewritten after each entry."""
+
+    def __init__(self, folder: Path, plan: CampaignPlan) -> None:
+        self.folder = folder
+        self.plan = plan
+        self._write()
+
+    @classmethod
+    def begin(cls, runs: Path, entries: list[Entry], pace: str) -> CampaignRecord:
+        """Make the folder and write down what is to be run.
+
+        Raises:
+            SetupError: if the folder cannot be made.
+        """
+        name = f"campaign-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{description.token()}"
+        folder = runs / name
+        try:
+            folder.mkdir(parents=True)
+        except OSError as problem:
+            raise SetupError(f"--chaos-runs-dir: {folder}: {problem.strerror}; name another folder") from None
+        command = shlex.join(["locust", *sys.argv[1:]])
+        plan = CampaignPlan(
+            campaign_id=name,
+            started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            pace=pace,
+            command=command,
+            entries=tuple(_planned(entry) for entry in entries),
+        )
+        description.point_latest(folder, LATEST)
+        return cls(folder, plan)
+
+    def finished(self, index: int, result: Result) -> None:
+        """Write down how an entry ended.
+
+        Raises:
+            RecordError: if the disk does not take it.
+        """
+        entry = self.plan.entries[index]
+        if result.verdict is None or result.folder is None:
+            ended = replace(entry, state=EntryState.INVALID, reason=result.error or "it could not begin")
+        else:
+            ended = replace(
+                entry, run=result.folder.name, state=EntryState(result.verdict.state.value), reason=""
+            )
+        entries = list(self.plan.entries)
+        entries[index] = ended
+        self.plan = replace(self.plan, entries=tuple(entries))
+        self._write()
+
+    def end(self, broken_off: str) -> None:
+        """Write down that the campaign is over.
+
+        Raises:
+            RecordError: if the disk does not take it.
+        """
+        self.plan = replace(self.plan, ended="interrupted" if broken_off else "completed")
+        self._write()
+
+    def _write(self) -> None:
+        try:
+            campaign_plan.write_campaign(self.folder, self.plan)
+        except OSError as problem:
+            raise RecordError(
+                f"{self.folder}: cannot be written ({problem.strerror}); make room, or name another folder"
+            ) from None
+
+
+def read(runs: Path, name: str) -> CampaignRecord:
+    """Return an earlier campaign's record, to be gone on with; ``name`` is its id, its path or ``latest``.
+
+    Raises:
+        SetupError: if there is none.
+    """
+    folder = runs / (LATEST if name == "latest" else name)
+    folder = folder if folder.exists() else Path(name)
+    try:
+        plan = campaign_plan.read_plan(folder)
+    except FolderError as problem:
+        raise SetupError(f"--chaos-resume: {problem}") from None
+    return CampaignRecord(folder.resolve(), replace(plan, ended=""))
+
+
+def left_to_run(plan: CampaignPlan) -> list[int]:
+    """Return the indexes of the entries that have no result worth keeping: never run, or INVALID."""
+    return [index for index, entry in enumerate(plan.entries) if entry.state in _RESUMABLE]
+
+
+def _planned(entry: Entry) -> PlannedEntry:
+    state = EntryState.SKIPPED if entry.skip else EntryState.NOT_RUN
+    return PlannedEntry(entry.scenario.name, entry.scenario.variant_of, None, state, entry.skip)

@@ -1,0 +1,101 @@
+"""The load of a scenario: every alert in order of its due time, numbered from 0."""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections import defaultdict
+from collections.abc import Iterator
+from fractions import Fraction
+
+from shapes.alerts import Planned
+from shapes.phase import AlertRecipe, Phase, exact
+from shapes.scenario import Scenario
+
+
+def plan(scenario: Scenario) -> Iterator[Planned]:
+    """Yield every alert of a scenario in order of its due time.
+
+    The load is open: due times do not depend on what the target does. With ``per_post`` n, n alerts share
+    the due time of the first. Repeats are drawn from the scenario's seed, so a run can be repeated; an alert
+    repeats one with the same name, namespace and severity.
+
+    Duplicates are identical in labels to the last alert planned before their phase; where there is none, or
+    the phase has a recipe of its own, to their own first.
+
+    A resolved alert is of the phase in which it falls due; one that would be due after the load is not
+    planned.
+    """
+    return _Planner(scenario).planned()
+
+
+class _Planner:
+    """What is known of the alerts so far."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
+        self._chance = random.Random(scenario.seed)
+        self._count = 0
+        self._volleys = 0
+        # By what repeats have in common: for each alert so far, the first with the same labels.
+        self._firsts: defaultdict[tuple[str, str, str], list[int]] = defaultdict(list)
+        self._last: Planned | None = None
+        # Resolved ones to come: when due, which was first, what they resolve.
+        self._resolved: list[tuple[Fraction, int, Planned]] = []
+        self._begins: list[tuple[Fraction, str]] = []
+        begin = Fraction(0)
+        for phase in scenario.phases:
+            self._begins.append((begin, phase.name))
+            begin += exact(phase.for_s)
+        self._load = begin
+
+    def planned(self) -> Iterator[Planned]:
+        """Yield the alerts."""
+        for (begin, _), phase in zip(self._begins, self._scenario.phases, strict=True):
+            recipe = phase.alert or self._scenario.alert
+            if phase.pattern == "duplicates":
+                yield from self._until(begin)
+                yield from self._volley(phase, begin)
+                continue
+            for k in range(phase.alerts):
+                due = begin + phase.due(k, recipe.per_post)
+                yield from self._until(due)
+                alert = self._next(recipe, phase, float(due))
+                yield alert
+                if phase.resolves(k, recipe):
+                    ends = due + exact(recipe.resolve_after_s)
+                    heapq.heappush(self._resolved, (ends, alert.number, alert))
+        yield from self._until(self._load)
+
+    def _next(self, recipe: AlertRecipe, phase: Phase, due_s: float) -> Planned:
+        firsts, number = self._firsts[recipe.family], self._number()
+        repeats = firsts and not phase.distinct and self._chance.random() < recipe.repeat
+        subject = firsts[self._chance.randrange(len(firsts))] if repeats else number
+        return self._remember(Planned(number, subject, phase.name, due_s, recipe))
+
+    def _volley(self, phase: Phase, begin: Fraction) -> Iterator[Planned]:
+        like = None if phase.alert else self._last
+        recipe = like.recipe if like else phase.alert or self._scenario.alert
+        subject = like.subject if like else self._count
+        self._volleys += 1
+        for _ in range(phase.alerts):
+            alert = Planned(self._number(), subject, phase.name, float(begin), recipe, volley=self._volleys)
+            yield self._remember(alert)
+
+    def _until(self, due: Fraction) -> Iterator[Planned]:
+        """Yield the resolved ones that are due by then, but before the load's end."""
+        while self._resolved and self._resolved[0][0] <= due and self._resolved[0][0] < self._load:
+            ends, _, fired = heapq.heappop(self._resolved)
+            phase = next(name for begins, name in reversed(self._begins) if begins <= ends)
+            yield Planned(
+                self._number(), fired.subject, phase, float(ends), fired.recipe, fired_s=fired.due_s
+            )
+
+    def _remember(self, alert: Planned) -> Planned:
+        self._firsts[alert.recipe.family].append(alert.subject)
+        self._last = alert
+        return alert
+
+    def _number(self) -> int:
+        self._count += 1
+        return self._count - 1

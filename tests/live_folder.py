@@ -1,0 +1,37 @@
+"""A run's folder as the live run writes it, with the live run's own writers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from chaos_hooks.answers import Answer
+from chaos_hooks.ledger import Ledger
+from chaos_hooks.line_file import LineFile
+from reports import folder
+from reports.history import History
+from shapes.alerts import Planned
+
+
+def live(told: History, path: Path) -> Path:
+    """Write a history with the writers of the live run: each line whole, injections as they change."""
+    path.mkdir()
+    folder.write_run(path, told.run)
+    ledger = Ledger(path / "ledger.jsonl")
+    for a in told.attempts:
+        ledger.begin(Planned(a.number, a.subject, a.phase, a.due_s), a.begun_s or 0.0)
+    for a in told.attempts:
+        assert a.done_s is not None
+        answer = Answer(a.outcome, a.kind, a.detail)
+        ledger.end(a.number, answer, sent_s=a.sent_s, done_s=a.done_s, status=a.status)
+    if told.sealed:
+        ledger.seal()
+    seen, faults = LineFile(path / "observations.jsonl"), LineFile(path / "injections.jsonl")
+    for observation in told.observations:
+        seen.append(asdict(observation))
+    for fault in told.injections:
+        faults.append(asdict(replace(fault, began=None, ended=None, bit=None, evidence=())))
+        faults.append(asdict(replace(fault, ended=None)), asdict(fault))
+    folder.write_truth(path, list(told.resources or ()), stable=told.stable)
+    folder.write_end(path, told.ended, told.ended_detail)
+    return path
