@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import gevent
+
+from reports.history import Run
 
 
 class RunClock:
@@ -22,6 +25,10 @@ class RunClock:
     def now(self) -> float:
         """Return the seconds since the start."""
         return time.monotonic() - self._zero_s
+
+    def placed(self, run: Run) -> Run:
+        """Return a run's description with the wall-clock time of second 0, as the clocks stand now."""
+        return replace(run, zero_unix_s=time.time() - self.now())
 
     def sleep_until(self, at_s: float) -> None:
         """Sleep until an absolute deadline; return at once when it has passed."""

@@ -154,6 +154,7 @@ class LiveRun:
             self.bench.drain,
             lambda: self.bench.keep_metrics("post"),
             lambda: self.bench.collect(for_s),
+            self.bench.ask_queries,
             lambda: self.bench.close(ended, "; ".join(problems)),
             self.bench.stop_target,
         )

@@ -14,13 +14,16 @@ from prometheus_client.samples import Sample
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from chaos_hooks import component_probe, metric_keys
 from chaos_hooks.clock import RunClock
 from chaos_hooks.line_file import LineFile
 from reports.history import Observation
-from reports.signals import CLOSED, HALF_OPEN, METRICS, OPEN, READY, SENTINEL
+from reports.signals import CLOSED, COMPONENTS, HALF_OPEN, METRICS, OPEN, READY, SENTINEL
 from shapes.target import Endpoints, Metric, Target
 
 PERIOD_S = 0.2
+# The components' supervisor asks the Sentinels for each answer, and its counts lose nothing in between.
+_PERIODS_S = {COMPONENTS: 1.0}
 _TIMEOUT_S = 1.0
 _STATES = {"closed": CLOSED, "half_open": HALF_OPEN, "open": OPEN}
 
@@ -42,7 +45,7 @@ class Prober:
         self.latest: dict[str, Observation] = {}
 
     def start(self, questions: Mapping[str, Question]) -> None:
-        """Begin to ask; each probe by itself, every `PERIOD_S` seconds."""
+        """Begin to ask; each probe by itself, every `PERIOD_S` seconds, the components every second."""
         for name, question in questions.items():
             greenlet = gevent.spawn(self._ask_for_ever, name, question)
             greenlet.link_exception(lambda g: self._fail(g.exception))
@@ -59,7 +62,7 @@ class Prober:
             self.latest[name] = self._ask(name, question)
             self._record.append(asdict(self.latest[name]))
             # A slow answer skips the dates it missed: asking faster afterwards would tell nothing more.
-            due_s = max(due_s + PERIOD_S, self._clock.now())
+            due_s = max(due_s + _PERIODS_S.get(name, PERIOD_S), self._clock.now())
             self._clock.sleep_until(due_s)
 
     def _ask(self, name: str, question: Question) -> Observation:
@@ -83,6 +86,8 @@ def questions(target: Target, endpoints: Endpoints) -> dict[str, Question]:
         found[METRICS] = _Metrics(endpoints.metrics_url, target.metrics)
     if endpoints.ready_url:
         found[READY] = _Ready(endpoints.ready_url)
+    if endpoints.control_url:
+        found[COMPONENTS] = _Components(endpoints.control_url)
     if endpoints.sentinels:
         found[SENTINEL] = _Sentinel(endpoints.sentinels, endpoints.sentinel_master)
     return found
@@ -106,14 +111,14 @@ class _Metrics:
 def read_metrics(text: str, metrics: Mapping[str, Metric]) -> dict[str, float]:
     """Return the mapped metrics of an exposition: the sum over the series that carry the wanted labels;
     states as 0 closed, 1 half-open, 2 open, whatever numbers the release uses. Left out is what is absent,
-    not finite, or a number that stands for no state.
+    not finite, or a number that stands for no state. A metric ``by`` a label is there for each value, too.
 
     Raises:
         ValueError: if it is not the Prometheus text format.
     """
     values: dict[str, float] = {}
     samples = _samples(text, {metric.name for metric in metrics.values()})
-    for key, metric in metrics.items():
+    for key, metric in metric_keys.spread(metrics, samples).items():
         series = [
             s.value
             for s in samples
@@ -151,6 +156,20 @@ class _Ready:
         if answer.status_code != 200:
             raise ProbeError(f"status {answer.status_code}")
         return {}
+
+
+class _Components:
+    """The target's processes, as their supervisor has them."""
+
+    def __init__(self, url: str) -> None:
+        self._url = f"{url}/components"
+        self._session = _session()
+
+    def __call__(self) -> Mapping[str, float]:
+        answer = self._session.get(self._url, timeout=_TIMEOUT_S, allow_redirects=False)
+        if answer.status_code != 200:
+            raise ProbeError(f"status {answer.status_code}")
+        return component_probe.read(answer.json())
 
 
 class _Sentinel:

@@ -14,7 +14,7 @@ import yaml
 from chaos_hooks.errors import SetupError
 from reports.history import Member, Resource
 from shapes.alerts import ID_ANNOTATION, Naming
-from shapes.target import Endpoints, ResourceRules, is_loopback
+from shapes.target import Endpoints, ResourceRules, is_loopback, path_names
 
 _PAGE = 500
 _TIMEOUT_S = 10.0
@@ -132,6 +132,7 @@ def resource_of(item: Mapping[str, Any], naming: Naming, rules: ResourceRules) -
         aggregated=aggregated,
         # A release that keeps no count covers its creator and nobody else.
         count=count if isinstance(count, int) else 1,
+        window=str(_at(item, rules.window) or ""),
         members=tuple(_member(each, naming) for each in _at(item, rules.members) or ()),
     )
 
@@ -148,7 +149,7 @@ def _member(value: Mapping[str, Any], naming: Naming) -> Member:
 
 def _at(item: Mapping[str, Any], path: str) -> Any:
     value: Any = item
-    for name in path.split("."):
+    for name in path_names(path):
         if not isinstance(value, Mapping):
             return None
         value = value.get(name)

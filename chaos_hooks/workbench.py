@@ -7,7 +7,7 @@ from pathlib import Path
 
 import gevent
 
-from chaos_hooks import description, injection, preflight, probes, snapshot, target_process
+from chaos_hooks import description, injection, preflight, probes, promql, snapshot, target_process
 from chaos_hooks.clock import RunClock
 from chaos_hooks.conductor import Conductor
 from chaos_hooks.delivery import Delivery, Told
@@ -65,6 +65,7 @@ class Workbench:
         self._files: list[LineFile | Journal] = []
         self._endpoints = target.endpoints
         self._facts: dict[str, str] = {}
+        self._prometheus: promql.Prometheus | None = None
         self.run_id = description.run_id(scenario, self.naming)
         self.folder = Path(options.runs_dir) / self.run_id
 
@@ -84,6 +85,7 @@ class Workbench:
             self._say(told)
         self._truth = Truth(self._endpoints, self._target.resources)
         preflight.readable(self._truth)
+        self._prometheus = promql.connect(self._options.prometheus_url)
         for told in preflight.sweep(self.folder.parent, self._endpoints, self._clock):
             self._say(told)
         if not self._options.no_faults:
@@ -94,10 +96,11 @@ class Workbench:
     def begin(self) -> None:
         """Start the probes and write down what is to be done; the next thing is the first alert."""
         assert self.prober
+        facts = {**self._facts, "queries": promql.source(self._prometheus)}
         run = description.describe(
-            self.run_id, self.scenario, self._target, self._options, self.naming, self._facts
+            self.run_id, self.scenario, self._target, self._options, self.naming, facts
         )
-        run_folder.write_run(self.folder, run)
+        run_folder.write_run(self.folder, self._clock.placed(run))
         self.began = True
         description.point_latest(self.folder)
         self.prober.start(probes.questions(self._target, self._endpoints))
@@ -143,6 +146,11 @@ class Workbench:
         if self._truth and self.began:
             resources, stable = self._truth.read_until_stable(self.naming, for_s)
             run_folder.write_truth(self.folder, resources, stable=stable)
+
+    def ask_queries(self) -> None:
+        """Write down the plan's queries with their values; they are told, and never judged."""
+        if self.began:
+            promql.keep(self.folder, self._target.metrics, self._clock.now(), self._prometheus)
 
     def keep_metrics(self, when: str) -> None:
         """Write down all that the Gateway's metrics say now, or why there are none: baseline or post.

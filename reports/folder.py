@@ -9,7 +9,9 @@
     observations.jsonl  one line a probe's answer
     injections.jsonl    one line a change of an injection; the last of each name counts
     truth.json          the RemediationRequests as read at the end
+    promql.json         the plan's queries and their values (written once, never judged)
     end.json            how the run ended (written last, before the verdict)
+    logs/NAME.log       what a component logged; read only where a criterion names the component
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from reports import logs
 from reports.history import (
     Asked,
     Attempt,
@@ -64,7 +67,8 @@ def write_end(folder: Path, ended: str, detail: str) -> None:
 
 
 def write_metrics(folder: Path, when: str, snapshot: Mapping[str, object]) -> None:
-    """Write all that the Gateway's metrics say at one time: ``when`` is baseline or post.
+    """Write all that the Gateway's metrics say at one time: ``when`` is baseline or post; or promql, for what
+    the plan's queries say of the whole run.
 
     Raises:
         OSError: if the disk does not take it.
@@ -95,6 +99,7 @@ def read(folder: Path) -> History:
         ended=end["ended"] if end else "",
         ended_detail=end["detail"] if end else "",
         damage=tuple(damage),
+        logs=logs.read(folder / "logs", run),
     )
 
 

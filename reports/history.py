@@ -135,8 +135,9 @@ class Resource:
     """A RemediationRequest as it was read back, with the alerts that can be recognised in it.
 
     ``creator`` is the alert whose id stands in its annotation, ``subject`` the one in its pod label,
-    ``aggregated`` those in its affected resources; ``count`` is its occurrence count. ``members`` are those
-    of an aggregated one, for releases that keep more of them than their names.
+    ``aggregated`` those in its affected resources; ``count`` is its occurrence count; ``window`` is the id of
+    the storm window that it came from, empty if it names none. ``members`` are
+    those of an aggregated one, for releases that keep more of them than their names.
     """
 
     name: str
@@ -145,7 +146,25 @@ class Resource:
     subject: int | None
     aggregated: tuple[int, ...]
     count: int
+    window: str = ""
     members: tuple[Member, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line that a component logged, cut to a length; ``at_s`` is None if it carries no usable time."""
+
+    at_s: float | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What a component logged, over all its lives; ``whole`` is False if the file was too long to be read."""
+
+    component: str
+    lines: tuple[LogLine, ...]
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +187,8 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What was to be done, by whom and against what."""
+    """What was to be done, by whom and against what. ``zero_unix_s`` is the wall-clock time of second 0, by
+    which the times in logs are placed; None if it was not recorded."""
 
     run_id: str
     token: str
@@ -186,12 +206,14 @@ class Run:
     command: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     target_facts: Mapping[str, str] = field(default_factory=dict)
+    zero_unix_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class History:
     """A run as recorded. ``resources`` is None when the truth was never read; ``stable`` tells that two
-    readings of it in a row agreed. ``ended`` is completed, interrupted, failed, or empty if it died."""
+    readings of it in a row agreed. ``ended`` is completed, interrupted, failed, or empty if it died.
+    ``logs`` are those of the components that the run's criteria name, and no others."""
 
     run: Run
     attempts: tuple[Attempt, ...]
@@ -203,6 +225,7 @@ class History:
     ended: str = ""
     ended_detail: str = ""
     damage: tuple[str, ...] = ()
+    logs: tuple[Log, ...] = ()
 
     def of(self, outcome: Outcome) -> list[Attempt]:
         """Return the attempts that ended so."""

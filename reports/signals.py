@@ -7,10 +7,10 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from reports.history import History, Injection, Observation, Outcome
+from reports.history import Attempt, History, Injection, Observation, Outcome
 from reports.interval import Interval
 
-METRICS, READY, SENTINEL = "metrics", "ready", "sentinel"
+METRICS, READY, SENTINEL, COMPONENTS = "metrics", "ready", "sentinel", "components"
 CLOSED, HALF_OPEN, OPEN = 0.0, 1.0, 2.0
 # Longer than this without a sample, and nothing is known of what happened in between. One hung probe is
 # shorter (it is given up after a second), so a single missed sample is innocent.
@@ -126,6 +126,31 @@ def rises(samples: list[Observation], key: str, from_s: float) -> list[Interval]
                 found.append(Interval(max(from_s, last.asked_s), sample.answered_s))
         last = sample
     return found
+
+
+def opened(samples: list[Observation], component: str, from_s: float) -> Interval | None:
+    """Return when a breaker opened after ``from_s``: by its state, or, as it may open and close between two
+    samples, by the counter of its changes."""
+    seen = became(samples, f"breaker.{component}", OPEN, from_s)
+    counted = rises(samples, f"breaker_opened.{component}", from_s)
+    return min([*([seen] if seen else []), *counted[:1]], key=lambda i: i.latest_s, default=None)
+
+
+def while_on(history: History, fault: str) -> Interval | None:
+    """Return from when to when a fault was on, as widely as it may have been: to the end of the last phase if
+    nobody saw it end; None if it never began."""
+    injection = history.injection(fault)
+    if injection is None or injection.began is None:
+        return None
+    end_s = max((p.end_s for p in history.run.phases), default=math.inf)
+    if injection.ended and math.isfinite(injection.ended.latest_s):
+        end_s = injection.ended.latest_s
+    return Interval(injection.began.earliest_s, max(injection.began.latest_s, end_s))
+
+
+def due_within(history: History, span: Interval) -> list[Attempt]:
+    """Return the alerts that fell due in a span; they are why the Gateway had anything to do in it."""
+    return [a for a in history.attempts if span.earliest_s <= a.due_s <= span.latest_s]
 
 
 def longest_gap(samples: list[Observation], begin_s: float, end_s: float) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,7 +50,8 @@ class AnswerRules:
 
 @dataclass(frozen=True, slots=True)
 class ResourceRules:
-    """Where the RemediationRequests are and where they keep what; paths are dotted."""
+    """Where the RemediationRequests are and where they keep what. Paths are dotted; a name with dots itself
+    stands in brackets, like ``metadata.annotations[example.io/name]``."""
 
     group: str = "remediation.kubernaut.io"
     version: str = "v1alpha1"
@@ -59,15 +61,22 @@ class ResourceRules:
     count: str = "spec.deduplication.occurrenceCount"
     aggregated: str = "spec.affectedResources"
     members: str = "spec.stormMembers"
+    window: str = "metadata.annotations[kubernaut.io/storm-window-id]"
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric by its exposed name and the labels its series must carry; ``states`` maps words to values."""
+    """A metric by its exposed name and the labels its series must carry; ``states`` maps words to values.
+
+    ``by`` names a label by whose values it is told apart, too: ``redis_errors`` by ``error`` is read as
+    ``redis_errors`` (the sum) and ``redis_errors.timeout`` and so on. By ``le``, a histogram's cumulative
+    buckets, there is no sum, and the bounds are written shortest: ``k8s_backoff.1``, ``k8s_backoff.inf``.
+    """
 
     name: str
     labels: Mapping[str, str] = field(default_factory=dict)
     states: Mapping[str, float] = field(default_factory=dict)
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +147,7 @@ def parse(root: Node, name: str) -> Target:
         answer_timeout_s=seconds.get("answer", 10.0),
         connect_timeout_s=seconds.get("connect", 3.0),
         answers=_answers(top["answers"]) if "answers" in top else AnswerRules(),
-        resources=ResourceRules(**_words(top["resources"], _RESOURCE))
-        if "resources" in top
-        else ResourceRules(),
+        resources=_resources(top["resources"]) if "resources" in top else ResourceRules(),
         metrics={key: _metric(node) for key, node in metrics.items()},
         unsupported=_words(top["unsupported"]) if "unsupported" in top else {},
     )
@@ -155,7 +162,25 @@ def is_loopback(url: str) -> bool:
         return host == "localhost"
 
 
-_RESOURCE = ("group", "version", "plural", "annotations", "labels", "count", "aggregated", "members")
+def path_names(path: str) -> tuple[str, ...]:
+    """Return the names that a path goes through, outermost first; none if it is not a path."""
+    if not re.fullmatch(r"[^.\[\]]+(\.[^.\[\]]+|\[[^\[\]]+\])*", path):
+        return ()
+    return tuple(bracketed or plain for bracketed, plain in re.findall(r"\[([^\[\]]+)\]|([^.\[\]]+)", path))
+
+
+_RESOURCE = (
+    "group",
+    "version",
+    "plural",
+    "annotations",
+    "labels",
+    "count",
+    "aggregated",
+    "window",
+    "members",
+)
+_PATHS = ("annotations", "labels", "count", "aggregated", "window", "members")
 _ENDPOINT = (
     "gateway_url",
     "metrics_url",
@@ -198,13 +223,25 @@ def _answers(node: Node) -> AnswerRules:
     )
 
 
+def _resources(node: Node) -> ResourceRules:
+    got = node.fields(optional=_RESOURCE)
+    for key in _PATHS:
+        if key in got and not path_names(got[key].text()):
+            example = "metadata.annotations[example.io/name]"
+            raise got[key].error(f"wanted a path like spec.signalLabels or {example}, got {got[key].value!r}")
+    return ResourceRules(**_words(node, _RESOURCE))
+
+
 def _metric(node: Node) -> Metric:
-    got = node.fields(required=("name",), optional=("labels", "states"))
+    got = node.fields(required=("name",), optional=("labels", "states", "by"))
+    if "states" in got and "by" in got:
+        raise got["by"].error("states cannot be told apart by a label; name the label's value in labels")
     states = got["states"].entries() if "states" in got else {}
     return Metric(
         name=got["name"].text(),
         labels=_words(got["labels"]) if "labels" in got else {},
         states={word: float(child.whole()) for word, child in states.items()},
+        by=got["by"].text() if "by" in got else "",
     )
 
 

@@ -29,10 +29,7 @@ def check(history: History, *, within_s: float, component: str = "redis", fault:
     if before is None or before.values[key] != signals.CLOSED:
         mend = "begin the fault later, after steady state"
         return unknown(wanted, "the breaker was not seen closed just before the fault", len(samples), mend)
-    seen = signals.became(samples, key, signals.OPEN, began.earliest_s)
-    # It may open and close between two samples; the counter of its changes tells of that too.
-    counted = signals.rises(samples, f"breaker_opened.{component}", began.earliest_s)
-    opened = min([*([seen] if seen else []), *counted[:1]], key=lambda i: i.latest_s, default=None)
+    opened = signals.opened(samples, component, began.earliest_s)
     if opened:
         return within(within_s, opened.since(began), what, len(samples))
     return _never(history, samples, began, wanted, within_s)

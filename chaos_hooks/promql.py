@@ -1,0 +1,126 @@
+"""The plan's queries put to a Prometheus at the end of a run, or answered from the samples without one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import prometheus_api_client
+import requests
+from urllib3.util import Retry
+
+from chaos_hooks.errors import SetupError
+from reports import folder as run_folder
+from reports import queries, writing
+from reports.history import Observation
+from reports.signals import METRICS
+from shapes.target import Metric
+
+_TIMEOUT_S = 3
+SAMPLES = "the samples that the probes scraped"
+
+
+class PrometheusError(Exception):
+    """Prometheus gave no usable answer; the message says what came instead."""
+
+
+class Prometheus:
+    """A Prometheus that scrapes the Gateway, through the official client, which asks once."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        session = requests.Session()
+        session.trust_env = False
+        self._client = prometheus_api_client.PrometheusConnect(
+            self.url, session=session, retry=Retry(0), timeout=_TIMEOUT_S
+        )
+
+    def check(self) -> None:
+        """Ask for something that needs no data.
+
+        Raises:
+            SetupError: naming the URL and what came instead.
+        """
+        if urlsplit(self.url).scheme not in ("http", "https") or not urlsplit(self.url).hostname:
+            raise SetupError(
+                f"--chaos-prometheus-url: {self.url!r} is no URL; write it like http://127.0.0.1:9090"
+            )
+        try:
+            self.value("vector(1)")
+        except PrometheusError as problem:
+            raise SetupError(
+                f"--chaos-prometheus-url: {self.url}: {problem}; start Prometheus, or mend the address"
+            ) from None
+
+    def value(self, promql: str) -> float | None:
+        """Return the one number that a query gives now; None if it gives no series, or no number.
+
+        Raises:
+            PrometheusError: if there is no usable answer.
+        """
+        try:
+            rows: Any = self._client.custom_query(promql)
+            values = [float(row["value"][1]) for row in rows]
+        except prometheus_api_client.PrometheusApiClientException as problem:
+            raise PrometheusError(str(problem)[:200]) from None
+        except requests.RequestException as problem:
+            raise PrometheusError(f"does not answer ({type(problem).__name__})") from None
+        except (LookupError, TypeError, ValueError) as problem:
+            raise PrometheusError(f"the answer is none of Prometheus's ({type(problem).__name__})") from None
+        return values[0] if len(values) == 1 and math.isfinite(values[0]) else None
+
+
+def source(prometheus: Prometheus | None) -> str:
+    """Return where the figures come from, as reports name it."""
+    return f"Prometheus at {prometheus.url}" if prometheus else SAMPLES
+
+
+def connect(url: str) -> Prometheus | None:
+    """Return a Prometheus that answers; none if none is named.
+
+    Raises:
+        SetupError: if it does not answer.
+    """
+    if not url:
+        return None
+    found = Prometheus(url)
+    found.check()
+    return found
+
+
+def keep(folder: Path, metrics: Mapping[str, Metric], run_s: float, prometheus: Prometheus | None) -> None:
+    """Write the figures of a run, which lasted ``run_s`` seconds, into its folder.
+
+    Raises:
+        OSError: if the disk does not take them.
+        FolderError: if the samples cannot be read back.
+    """
+    samples = writing.read_run(folder).samples(METRICS)
+    run_folder.write_metrics(folder, "promql", figures(metrics, samples, run_s, prometheus))
+
+
+def figures(
+    metrics: Mapping[str, Metric], samples: list[Observation], run_s: float, prometheus: Prometheus | None
+) -> dict[str, object]:
+    """Return the plan's queries that the target's metrics allow, over the last ``run_s`` seconds, each with
+    its value (None: not known) and the error there was. After one failure Prometheus is not asked again."""
+    rows: list[dict[str, object]] = []
+    error = ""
+    for query in queries.QUERIES:
+        text = queries.promql(query, metrics, run_s)
+        if not text:
+            continue
+        value: float | None = None
+        if prometheus is None:
+            value = queries.sampled(query, samples)
+        elif not error:
+            try:
+                value = prometheus.value(text)
+            except PrometheusError as problem:
+                error = str(problem)
+        told: dict[str, object] = {"name": query.name, "promql": text, "expects": query.expects}
+        rows.append({**told, "value": value, "error": error})
+    return {"source": source(prometheus), "window_s": round(run_s, 3), "figures": rows}
