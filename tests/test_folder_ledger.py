@@ -44,6 +44,14 @@ def beyond(lines: list[dict[str, Any]]) -> None:
     counted(lines, 4, 4)
 
 
+def _sealed(begun: int, ended: int, tries: int) -> str:
+    told, there = (
+        "3 alerts begun and 3 ended in 3 tries",
+        f"{begun} alerts begun and {ended} ended in {tries} tries",
+    )
+    return f"sealed with {told}, {there} are there"
+
+
 # The lines are: open, begin 0 to 2, end 0 to 2, seal.
 ODD: dict[str, tuple[Callable[[list[dict[str, Any]]], None], tuple[str, ...], bool]] = {
     "a number beyond the plan": (beyond, (), True),
@@ -57,7 +65,7 @@ ODD: dict[str, tuple[Callable[[list[dict[str, Any]]], None], tuple[str, ...], bo
         lambda lines: lines.insert(-1, end(9)),
         (
             "alert 9 ended, but was not begun",
-            "sealed with 3 alerts begun and 3 ended in 3 tries, 3 alerts begun and 4 ended in 3 tries are there",
+            _sealed(3, 4, 3),
         ),
         False,
     ),
@@ -65,22 +73,18 @@ ODD: dict[str, tuple[Callable[[list[dict[str, Any]]], None], tuple[str, ...], bo
         lambda lines: lines.pop(1).clear(),
         (
             "alert 0 ended, but was not begun",
-            "sealed with 3 alerts begun and 3 ended in 3 tries, 2 alerts begun and 3 ended in 2 tries are there",
+            _sealed(2, 3, 2),
         ),
         False,
     ),
     "an end is gone": (
         lambda lines: lines.pop(4).clear(),
-        (
-            "sealed with 3 alerts begun and 3 ended in 3 tries, 3 alerts begun and 2 ended in 3 tries are there",
-        ),
+        (_sealed(3, 2, 3),),
         False,
     ),
     "begun after the seal": (
         lambda lines: lines.append(begin(9)),
-        (
-            "sealed with 3 alerts begun and 3 ended in 3 tries, 4 alerts begun and 3 ended in 4 tries are there",
-        ),
+        (_sealed(4, 3, 4),),
         False,
     ),
     "the seal is gone": (lambda lines: lines.pop().clear(), (), False),

@@ -40,6 +40,7 @@ class Gateway:
         )
         self.health = Health()
         self._clock = Clock(settings.clock_file)
+        metrics.clock_offset_seconds.set_function(self._clock.offset_s)
         self._redis_breaker = DefectiveBreaker(Policy(), _breaker_watcher(metrics, "redis"), defects)
         self._calls = RedisCalls(redis_connection.connect(settings), self._redis_breaker, metrics, defects)
         self._cache = RedisCache(self._calls, metrics)

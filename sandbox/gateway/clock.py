@@ -36,10 +36,14 @@ class Clock:
 
     def now_s(self) -> float:
         """The moment by this clock."""
+        return self._wall() + self.offset_s()
+
+    def offset_s(self) -> float:
+        """How far this clock is ahead of the machine's, as the file has it now."""
         if self._path is not None and self._monotonic() - self._looked_s >= LOOK_PERIOD_S:
             self._looked_s = self._monotonic()
             self._look(self._path)
-        return self._wall() + self._offset_s
+        return self._offset_s
 
     def _look(self, path: Path) -> None:
         try:

@@ -161,6 +161,9 @@ class Metrics:
             self.crd_update_backoff_seconds.labels(step)
 
     def _define_storms(self) -> None:
+        self.clock_offset_seconds = self._gauge(
+            "gateway_clock_offset_seconds", "How far the clock that judges storms is ahead of the machine's"
+        )
         self.storm_buffer_size = self._gauge("gateway_storm_buffer_size", "Alerts in storm buffers")
         self.storm_buffer_overflow_total = self._counter(
             "gateway_storm_buffer_overflow_total", "Alerts that found the storm buffers full"

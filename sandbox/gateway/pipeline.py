@@ -61,7 +61,9 @@ class Pipeline:
         self._metrics.alerts_processed_total.labels(result.status).inc()
         if result.duplicate:
             self._metrics.alerts_deduplicated_total.inc()
-        if not result.accepted:
+        if result.accepted:
+            log.info("alert acknowledged", status=result.status, fingerprint=result.fingerprint)
+        else:
             self._metrics.alerts_rejected_total.labels(result.reason).inc()
             log.warning("alert refused", status=result.status, reason=result.reason, error=result.message)
         return result
