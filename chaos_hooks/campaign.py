@@ -69,8 +69,10 @@ class CampaignRun:
 
     def break_off(self, reason: str) -> None:
         """End the run that goes on, begin no other, and return when that is done."""
+        if self._over.is_set():
+            return
         self.broken_off = self.broken_off or reason
-        if self.current and not self._over.is_set():
+        if self.current:
             self.current.break_off(reason)
         self._over.wait()
 

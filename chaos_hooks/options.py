@@ -35,6 +35,7 @@ class Options:
     count: int
     duration: str
     alert_name: str
+    resume: str
     prometheus_url: str = ""
 
 
@@ -71,12 +72,13 @@ def _options() -> tuple[_Option, ...]:
         _Option("gateway-port", 0, "port the sandbox's Gateway listens on (default: a free one)"),
         _Option("start-args", "", "further arguments for the target's start command, as a shell reads them"),
         _Option("prometheus-url", "", "Prometheus that scrapes the Gateway, asked at the end of a run"),
+        _Option("resume", "", "go on with a campaign that was broken off: its id, its path, or latest"),
         _Option("runs-dir", "", "folder that gets a folder for each run (default: reports/runs)"),
     )
 
 
 def _scenarios() -> tuple[str, ...]:
-    return tuple(scenario.names(SCENARIOS))
+    return (*scenario.names(SCENARIOS), "all", "all-variants")
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
@@ -132,6 +134,7 @@ def read(parsed: argparse.Namespace) -> Options:
         duration=got["chaos_duration"] or "",
         alert_name=got["chaos_alert_name"] or "",
         prometheus_url=got["chaos_prometheus_url"] or "",
+        resume=got["chaos_resume"] or "",
     )
 
 

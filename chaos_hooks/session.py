@@ -6,30 +6,30 @@ import os
 import signal
 import socket
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import gevent
 from locust.env import Environment
 from locust.runners import LocalRunner
 
-from chaos_hooks import injection, options, preflight
+from chaos_hooks import campaign_record, options, planning
 from chaos_hooks.answers import Answer
+from chaos_hooks.campaign import CampaignRun, Entry
+from chaos_hooks.campaign_record import CampaignRecord
 from chaos_hooks.errors import SetupError
 from chaos_hooks.live_run import LiveRun, Result
-from chaos_hooks.options import SCENARIOS, TARGETS, Options
+from chaos_hooks.options import Options
 from chaos_hooks.progress import Progress
 from chaos_hooks.sender import Exchange
+from reports import campaign as reports_of_campaign
+from reports import campaign_writing
 from reports import folder as run_folder
+from reports.campaign_formats import text as campaign_text
 from reports.formats import text
 from reports.history import Outcome
-from shapes import pattern, scenario, target
 from shapes.alerts import Planned
 from shapes.document import DocumentError
-from shapes.pattern import Asked
-from shapes.scenario import Scenario
 from shapes.scenario_shape import ScenarioShape
-from shapes.target import Target
 
 
 class NotAcked(Exception):
@@ -40,7 +40,10 @@ class Session:
     """Holds the run there is; Locust's listeners call it."""
 
     def __init__(self) -> None:
-        self.run: LiveRun | None = None
+        self._campaign: CampaignRun | None = None
+        self._concluded: CampaignRun | None = None
+        self._record: CampaignRecord | None = None
+        self._codes: list[int] = []
         self.results: list[Result] = []
         self.error = ""
         self._environment: Environment | None = None
@@ -67,7 +70,8 @@ class Session:
             self._check_port(parsed.web_host, parsed.web_port)
         if parsed.headless:
             try:
-                self._plan(options.read(parsed))
+                if not self._given.resume:
+                    planning.entries(self._given, self._given)
             except (SetupError, DocumentError) as problem:
                 sys.exit(_refuse(str(problem)))
             parsed.only_summary = True  # The progress line takes the place of Locust's table.
@@ -85,45 +89,58 @@ class Session:
                 sentence = f"--web-port: {host}:{port}: {problem.strerror}; name another port or host"
                 sys.exit(_refuse(sentence))
 
+    @property
+    def run(self) -> LiveRun | None:
+        """Return the run that goes on, or the last one."""
+        return self._campaign.current if self._campaign else None
+
     def start(self) -> None:
-        """Begin a run; what cannot begin is told, and is over at once."""
+        """Begin what was asked for; what cannot begin is told, and is over at once."""
         assert self._environment
         assert self._environment.parsed_options
         self.error = ""
-        self.run = None
+        self._campaign = self._record = None
         try:
             asked = options.changed_in_form(self._given, options.read(self._environment.parsed_options))
-            planned, spoken = self._plan(asked)
+            entries = self._plan(asked)
         except (SetupError, DocumentError) as problem:
             self.error = str(problem)
             self._progress.say(f"alertstorm: {problem}")
             self._environment.process_exit_code = 2
             return
         self._environment.process_exit_code = 3  # Until there is a verdict, nothing is decided.
-        self.run = LiveRun(planned, spoken, asked, self._progress.say, self._told)
+        self._campaign = CampaignRun(entries, asked, self._progress.say, self._told, self._finished)
 
     def emit(self) -> None:
-        """Carry the load of the run there is."""
-        if self.run:
-            self.run.emit()
+        """Carry the load of what goes on."""
+        if self._campaign:
+            self._campaign.emit()
 
     def stop(self, reason: str) -> None:
-        """End the run, early if it still goes on, and remember how it ended."""
-        run = self.run
-        if run is None:
+        """End what goes on, early if need be, and remember how it ended."""
+        campaign = self._campaign
+        if campaign is None:
             return
-        run.break_off(reason)
-        self._conclude(run)
+        campaign.break_off(reason)
+        if campaign is self._concluded:
+            return
+        self._concluded = campaign
+        self._conclude(campaign)
 
     def is_over(self) -> bool:
         """Return whether Locust may stop its test."""
-        return self.run.is_over() if self.run else bool(self.error)
+        return self._campaign.is_over() if self._campaign else bool(self.error)
 
     def print_last(self) -> None:
         """Print the verdict, the last thing a headless run says."""
-        if not self.results:
-            return
-        result = self.results[-1]
+        if self._record:
+            judged = reports_of_campaign.read(self._record.folder)
+            self._progress.say("\n" + campaign_text.render(judged))
+            self._progress.say(f"report: {os.path.relpath(self._record.folder / 'report.html')}")
+        elif self.results:
+            self._print(self.results[-1])
+
+    def _print(self, result: Result) -> None:
         if result.verdict is None or result.folder is None:
             self._progress.say(f"\nalertstorm: {result.error}")
             return
@@ -132,40 +149,36 @@ class Session:
         self._progress.say("\n" + text.render(run_folder.read(result.folder), result.verdict))
         self._progress.say(f"report: {os.path.relpath(result.folder / 'report.html')}")
 
-    def _conclude(self, run: LiveRun) -> None:
-        result = run.result
-        if result is None or result in self.results:
-            return
+    def _finished(self, index: int, result: Result) -> None:
+        """Tell of one entry's end while the others go on, and keep it."""
         self.results.append(result)
-        assert self._environment
-        worst = max((r.exit_code for r in self.results), key=_badness)
-        self._environment.process_exit_code = worst
         if result.verdict is None:
             self.error = result.error
+        if self._record:
+            self._progress.say(result.verdict.sentence if result.verdict else result.error)
+            self._record.finished(index, result)
 
-    def _plan(self, asked: Options) -> tuple[Scenario, Target]:
-        planned = self._scenario(asked)
-        if asked.seed >= 0:
-            planned = replace(planned, seed=asked.seed)
-        preflight.check_scenario(planned, injection.names())
-        return planned, target.find(TARGETS, asked.target or planned.target)
+    def _conclude(self, campaign: CampaignRun) -> None:
+        assert self._environment
+        if self._record:
+            self._record.end(campaign.broken_off)
+            code = campaign_writing.write_all(self._record.folder).exit_code
+        elif campaign.results:
+            code = max((r.exit_code for r in campaign.results.values()), key=_badness)
+        else:
+            code = 3  # Nothing was run, as everything was skipped or broken off.
+        self._codes.append(code)
+        self._environment.process_exit_code = max(self._codes, key=_badness)
 
-    def _scenario(self, asked: Options) -> Scenario:
-        load = Asked(asked.pattern, asked.rate, asked.count, asked.duration, asked.alert_name)
-        if asked.pattern and asked.scenario:
-            raise SetupError(
-                f"--chaos-pattern: {asked.pattern!r} stands beside --chaos-scenario {asked.scenario!r}; "
-                "give one of them (the web form has an empty choice for the other)"
-            )
-        if asked.pattern:
-            return pattern.scenario_of(load)
-        pattern.refuse_without_pattern(load)
-        if not asked.scenario:
-            listed = ", ".join(scenario.names(SCENARIOS))
-            raise SetupError(f"--chaos-scenario: is missing; there are: {listed}")
-        if "/" in asked.scenario and asked.scenario == self._given.scenario:
-            return scenario.load(Path(asked.scenario), asked.pace)
-        return scenario.find(SCENARIOS, asked.scenario, asked.pace)
+    def _plan(self, asked: Options) -> list[Entry]:
+        runs = Path(asked.runs_dir)
+        if asked.resume:
+            self._record = campaign_record.read(runs, asked.resume)
+            return planning.resumed(self._record, asked)
+        entries = planning.entries(asked, self._given)
+        if len(entries) > 1:
+            self._record = CampaignRecord.begin(runs, entries, asked.pace)
+        return entries
 
     def _told(self, exchange: Exchange, batch: list[Planned], answers: list[Answer]) -> None:
         """Let Locust's statistics and listeners know of a POST; its latency counts from the due time."""

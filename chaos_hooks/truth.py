@@ -12,7 +12,7 @@ import urllib3.exceptions
 import yaml
 
 from chaos_hooks.errors import SetupError
-from reports.history import Resource
+from reports.history import Member, Resource
 from shapes.alerts import ID_ANNOTATION, Naming
 from shapes.target import Endpoints, ResourceRules, is_loopback, path_names
 
@@ -132,7 +132,18 @@ def resource_of(item: Mapping[str, Any], naming: Naming, rules: ResourceRules) -
         aggregated=aggregated,
         # A release that keeps no count covers its creator and nobody else.
         count=count if isinstance(count, int) else 1,
+        members=tuple(_member(each, naming) for each in _at(item, rules.members) or ()),
         window=str(_at(item, rules.window) or ""),
+    )
+
+
+def _member(value: Mapping[str, Any], naming: Naming) -> Member:
+    annotations, labels = value.get("signalAnnotations") or {}, value.get("signalLabels") or {}
+    count = value.get("occurrenceCount")
+    return Member(
+        creator=naming.number_in(str(annotations.get(ID_ANNOTATION, ""))),
+        subject=naming.number_in(str(labels.get("pod", ""))),
+        count=count if isinstance(count, int) else 1,
     )
 
 

@@ -96,10 +96,8 @@ class Workbench:
     def begin(self) -> None:
         """Start the probes and write down what is to be done; the next thing is the first alert."""
         assert self.prober
-        facts = {**self._facts, "queries": promql.source(self._prometheus)}
-        run = description.describe(
-            self.run_id, self.scenario, self._target, self._options, self.naming, facts
-        )
+        told = {**self._facts, "queries": promql.source(self._prometheus)}
+        run = description.describe(self.run_id, self.scenario, self._target, self._options, self.naming, told)
         run_folder.write_run(self.folder, self._clock.placed(run))
         self.began = True
         description.point_latest(self.folder)
@@ -211,6 +209,8 @@ class Workbench:
             more += [flag, str(value)] if value else []
         if self._options.gateway_command:
             more += ["--gateway-cwd", str(Path.cwd())]  # Where the user typed it; relative paths mean that.
+        place = f"scenarios/{self.scenario.name}.yaml: start_args"
+        more += target_process.split(place, self.scenario.start_args)
         more += target_process.split("--chaos-start-args", self._options.start_args)
         self._say(f"starting {self._target.title}")
         self._process = TargetProcess(self._target.start, more, self.folder / "logs" / "target.log")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from reports.history import Attempt, History, Outcome, Resource
+from reports.history import Attempt, History, Member, Outcome, Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,12 @@ class Account:
 
 @dataclass(slots=True)
 class _Group:
-    """The alerts with equal labels and the resources that hold them."""
+    """The alerts with equal labels, the resources that hold them, and the places that they have in aggregated
+    ones, each with that resource's name."""
 
     attempts: list[Attempt]
     resources: list[Resource]
+    held: list[tuple[str, Member]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +104,19 @@ def loss_bound(acked: int) -> float | None:
 
 
 def _groups(history: History) -> dict[int, _Group]:
-    groups: dict[int, _Group] = defaultdict(lambda: _Group([], []))
+    groups: dict[int, _Group] = defaultdict(lambda: _Group([], [], []))
     subject_of = {a.number: a.subject for a in history.attempts}
     for attempt in history.attempts:
         groups[attempt.subject].attempts.append(attempt)
     for resource in history.resources or ():
+        if resource.members:
+            for member in resource.members:
+                subject = (
+                    member.subject if member.subject is not None else subject_of.get(member.creator or -1)
+                )
+                if subject is not None:
+                    groups[subject].held.append((resource.name, member))
+            continue
         creator = resource.creator
         subject = resource.subject
         if subject is None and creator is not None:
@@ -114,8 +124,8 @@ def _groups(history: History) -> dict[int, _Group]:
         members = {subject_of.get(number, number) for number in resource.aggregated}
         if subject is not None and (creator is not None or not resource.aggregated):
             members.add(subject)
-        for member in members:
-            groups[member].resources.append(resource)
+        for number in members:
+            groups[number].resources.append(resource)
     return groups
 
 
@@ -124,8 +134,10 @@ def _settle(group: _Group) -> _Settled:
     unsure = [a.number for a in group.attempts if a.outcome is Outcome.INDETERMINATE]
     creators = {r.creator for r in group.resources if r.creator is not None}
     members = {n for r in group.resources for n in r.aggregated}
+    held = {member.creator for _, member in group.held if member.creator is not None}
     created = [a for a in acked if a.number in creators]
-    others = [a for a in acked if a.number not in creators]
+    by_id = {a.number for a in acked if a.number in held and a.number not in creators}
+    others = [a for a in acked if a.number not in creators and a.number not in by_id]
     # Members are read from pod names, which all alerts with equal labels share: such a name shows that one
     # of them arrived, and holds all those of which the Gateway said that they were aggregated.
     listed = [a for a in others if a.subject in members]
@@ -134,13 +146,14 @@ def _settle(group: _Group) -> _Settled:
     single = [r for r in group.resources if not r.aggregated]
     # A creator that is named twice (two resources from one alert) frees no count for another.
     spare = sum(max(0, r.count - (r.creator is not None)) for r in single)
+    spare += sum(max(0, m.count - (m.creator is not None)) for _, m in group.held)
     counted = min(len(rest), spare)
     return _Settled(
         created=len(created),
-        aggregated=len(aggregated),
+        aggregated=len(aggregated) + len(by_id),
         deduplicated=counted,
         lost=tuple(a.number for a in rest[counted:]),
-        recovered=tuple(n for n in unsure if n in creators or n in members),
+        recovered=tuple(n for n in unsure if n in creators or n in members or n in held),
     )
 
 
@@ -151,7 +164,7 @@ def _wants_truth(attempt: Attempt) -> bool:
 def _duplicates(groups: dict[int, _Group]) -> tuple[tuple[str, ...], ...]:
     found = []
     for _, group in sorted(groups.items()):
-        names = sorted({r.name for r in group.resources if not r.aggregated})
+        names = sorted({r.name for r in group.resources if not r.aggregated} | {n for n, _ in group.held})
         if len(names) > 1:
             found.append(tuple(names))
     return tuple(found)
@@ -167,6 +180,7 @@ def _unexpected(history: History) -> tuple[str, ...]:
         # there although the first alert with these labels was never sent.
         pods = resource.aggregated or (resource.subject,)
         strange = any(pod is not None and pod not in subjects for pod in pods)
-        if strange or (resource.creator is not None and resource.creator not in numbers):
+        creators = (resource.creator, *(member.creator for member in resource.members))
+        if strange or any(n is not None and n not in numbers for n in creators):
             found.append(resource.name)
     return tuple(sorted(found))

@@ -4,8 +4,7 @@
 
     run.json            what was to be done (written first)
     ledger.jsonl        open, begin/end of each alert (of each try "t", if it was sent again), seal
-    baseline.json       the Gateway's metrics before the first alert
-    post.json           the same after the settling
+    baseline.json       the Gateway's metrics before the first alert; post.json after the settling
     observations.jsonl  one line a probe's answer
     injections.jsonl    one line a change of an injection; the last of each name counts
     truth.json          the RemediationRequests as read at the end
@@ -29,6 +28,7 @@ from reports.history import (
     Attempt,
     History,
     Injection,
+    Member,
     Observation,
     Outcome,
     PhaseSpan,
@@ -66,8 +66,7 @@ def write_end(folder: Path, ended: str, detail: str) -> None:
 
 
 def write_metrics(folder: Path, when: str, snapshot: Mapping[str, object]) -> None:
-    """Write all that the Gateway's metrics say at one time: ``when`` is baseline or post; or promql, for what
-    the plan's queries say of the whole run.
+    """Write all that the Gateway's metrics say: ``when`` is baseline, post, or promql for the whole run.
 
     Raises:
         OSError: if the disk does not take it.
@@ -164,7 +163,7 @@ def _as_sealed(
 ) -> bool:
     """Tell whether as many lines are there as the seal says; if not, some were taken away or added."""
     tries = sum(len(of_alert) for of_alert in begun.values())
-    whole = sum(set(of_alert) <= set(ended.get(n, {})) for n, of_alert in begun.items())
+    whole = sum(set(begun.get(n, {})) <= set(of_alert) for n, of_alert in ended.items())
     told = (seal["begun"], seal["ended"], seal.get("tries", tries))
     there = (len(begun), whole, tries)
     if told != there:
@@ -214,7 +213,8 @@ def _observation(line: dict[str, Any]) -> Observation:
 
 
 def _resource(value: dict[str, Any]) -> Resource:
-    return Resource(**{**value, "aggregated": tuple(value["aggregated"])})
+    members = tuple(Member(**member) for member in value.get("members", ()))
+    return Resource(**{**value, "aggregated": tuple(value["aggregated"]), "members": members})
 
 
 def _document(path: Path, damage: list[str]) -> dict[str, Any] | None:

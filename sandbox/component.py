@@ -11,13 +11,11 @@ import signal
 import subprocess
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from sandbox import processes
 from sandbox.log_file import LogFile
-from sandbox.processes import Launch
+from sandbox.spec import Spec
 
 DEATH_WAIT_S = 5.0
 READY_WAIT_S = 10.0
@@ -38,19 +36,6 @@ class NotPossible(Exception):
 
 class NotObeyed(Exception):
     """The signal was sent and nothing happened in time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spec:
-    """What a component is. `launch` may ask others; `lacks` says what is missing to be ready, or None."""
-
-    name: str
-    role: str
-    port: int
-    log: Path
-    launch: Callable[[], Awaitable[Launch]]
-    lacks: Callable[[], Awaitable[str | None]]
-    restart_delay_s: float | None = None  # None: never restarted by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +73,7 @@ class Component:
         self._starting = asyncio.Lock()
         self._log = LogFile(spec.log)
         self._restart: asyncio.TimerHandle | None = None
+        self._restart_after_s: float | None = None  # once, instead of the spec's delay
         self._return: asyncio.Task[None] | None = None
 
     @property
@@ -99,6 +85,7 @@ class Component:
         """Start it, unless it runs; False when it ran already (a stopped one goes on). Raises OSError."""
         async with self._starting:
             self._end_lease()
+            self._restart_after_s = None
             if self._restart is not None:
                 self._restart.cancel()
             if self.paused:
@@ -135,17 +122,24 @@ class Component:
         how = f"exited with {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
         raise NotReady(f"{self.spec.name}: {how} before it was ready; {self._log.last_words()}")
 
-    async def kill(self, signal_number: int, lease_s: float) -> Exit:
+    async def kill(
+        self, signal_number: int, lease_s: float | None, restart_after_s: float | None = None
+    ) -> Exit:
         """Signal the whole process group, wait for the death; restarted when the lease is over.
 
-        Raises NotPossible when it is dead already, NotObeyed when it lives on after DEATH_WAIT_S (the lease
-        stands).
+        Without a lease it is a death like any other, but for the delay of the restart: restart_after_s.
+        Raises NotPossible when it is dead already, NotObeyed when it lives on after DEATH_WAIT_S (lease and
+        delay stand).
         """
         process = self._process
         if process is None:
             raise NotPossible(f"{self.spec.name} is already dead")
         self._signalled = True
-        self._begin_lease(lease_s)
+        self._end_lease()
+        self._stop_return()  # It would end the fault that begins now.
+        if lease_s is not None:
+            self._begin_lease(lease_s)
+        self._restart_after_s = restart_after_s
         died = self._died
         os.killpg(process.pid, signal_number)
         try:
@@ -203,14 +197,14 @@ class Component:
             "%s (pid %d) died with %d, by control: %s", self.spec.name, death.pid, code, death.by_control
         )
         returning = self._return is not None and not self._return.done()
-        if self.lease is None and self.spec.restart_delay_s is not None and not self.closed and not returning:
-            loop = asyncio.get_running_loop()
-            self._restart = loop.call_later(self.spec.restart_delay_s, self._return_begins)
+        asked_s = self._restart_after_s
+        delay_s = self.spec.restart_delay_s if asked_s is None else asked_s
+        if self.lease is None and delay_s is not None and not self.closed and not returning:
+            self._restart = asyncio.get_running_loop().call_later(delay_s, self._return_begins)
 
     def _begin_lease(self, lease_s: float) -> None:
         self._end_lease()
-        if self._return is not None:
-            self._return.cancel()  # It would end the lease that begins now.
+        self._stop_return()
         timer = asyncio.get_running_loop().call_later(lease_s, self._return_begins)
         self.lease = Lease(time.monotonic() + lease_s, timer)
 
@@ -218,6 +212,11 @@ class Component:
         if self.lease is not None:
             self.lease.timer.cancel()
             self.lease = None
+
+    def _stop_return(self) -> None:
+        if self._return is not None:
+            self._return.cancel()
+            self._return = None
 
     def _return_begins(self) -> None:
         self._return = asyncio.ensure_future(self._bring_back())
@@ -239,8 +238,7 @@ class Component:
         """No more starts: the sandbox ends, and what still runs is killed by the keeper."""
         self.closed = True
         self._end_lease()
-        if self._return is not None:
-            self._return.cancel()
+        self._stop_return()
         if self._restart is not None:
             self._restart.cancel()
         if self._process is not None:

@@ -1,8 +1,9 @@
 """Control: the HTTP API by which the harness kills, stops and starts components, each fault with a lease.
 
 Routes: GET /healthz, GET /components, POST /components/NAME/{kill,start,pause,resume}. NAME is a
-component's, or the role redis-primary or redis-replica as the Sentinels see it at that moment. Errors are
-JSON {"error": sentence}.
+component's, or the role redis-primary or redis-replica as the Sentinels see it at that moment. A kill is
+{"signal", "for_s"}: dead for so long; or {"signal", "restart_after_s"}: dead like a pod, and started again
+after that delay. Errors are JSON {"error": sentence}.
 """
 
 import json
@@ -41,6 +42,19 @@ def lease_s(body: bytes) -> float:
         raise BadBody(
             f"for_s: {value!r} is no number of seconds above 0 and up to 3600; a fault must end by itself"
         )
+    return float(value)
+
+
+def restart_after_s(body: bytes) -> float | None:
+    """The field restart_after_s, None when there is none. Raises BadBody unless 0 <= it <= 3600, alone."""
+    fields = _fields(body)
+    if "restart_after_s" not in fields:
+        return None
+    value = fields["restart_after_s"]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_LEASE_S:
+        raise BadBody(f"restart_after_s: {value!r} is no number of seconds from 0 to 3600")
+    if "for_s" in fields:
+        raise BadBody("restart_after_s: excludes for_s; send the one or the other")
     return float(value)
 
 
@@ -124,16 +138,11 @@ class Control:
     async def _act(self, component: Component, verb: str, body: bytes) -> dict[str, Any]:
         name = component.spec.name
         if verb == "kill":
-            number, lease = signal_number(body), lease_s(body)
-            death = await component.kill(number, lease)
-            died_ago_s = _ago_s(death.at_s)
-            return {
-                "name": name,
-                "pid": death.pid,
-                "signal": number.name.removeprefix("SIG"),
-                "died_ago_s": died_ago_s,
-                "lease_s": lease,
-            }
+            number, delay_s = signal_number(body), restart_after_s(body)
+            lasting = {"lease_s": lease_s(body)} if delay_s is None else {"restart_after_s": delay_s}
+            death = await component.kill(number, lasting.get("lease_s"), delay_s)
+            said = {"name": name, "pid": death.pid, "signal": number.name.removeprefix("SIG")}
+            return said | {"died_ago_s": _ago_s(death.at_s)} | lasting
         if verb == "pause":
             lease = lease_s(body)
             await component.pause(lease)

@@ -17,8 +17,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sandbox import control, http_server, ports, processes, redis_binary, run_directory
+from sandbox import control, fault_proxy, http_server, ports, processes, redis_binary, run_directory
 from sandbox.component import NotReady
+from sandbox.fault_proxy import FaultProxyError
 from sandbox.options import Options
 from sandbox.ports import HOST, PortError, Ports
 from sandbox.redis_binary import RedisBinary, RedisBinaryError
@@ -71,7 +72,9 @@ class Keeper:
             say(starting.result())
             log.info("the end: %s", await self._end)
             return 0
-        except (Failed, NotReady, RedisBinaryError, DirectoryError, PortError, OSError) as error:
+        except (
+            Failed, NotReady, RedisBinaryError, FaultProxyError, DirectoryError, PortError, OSError,
+        ) as error:  # fmt: skip
             say({"event": "failed", "error": f"sandbox: {error}"})
             return 1
         finally:
@@ -112,6 +115,7 @@ class Keeper:
         """Everything up and ready; the event to say. Raises what `run` catches."""
         options = self._options
         binary = redis_binary.choose(options.redis_server)
+        toxiproxy = fault_proxy.choose(options.toxiproxy_server)
         if options.gateway_port is not None:
             try:
                 ports.require_free(options.gateway_port)
@@ -125,14 +129,15 @@ class Keeper:
         logs.mkdir(parents=True, exist_ok=True)
         _log_to(logs / "keeper.log")
         log.info(
-            "keeper %d in %s with %s (%s); swept: %s",
+            "keeper %d in %s with %s (%s) and %s; swept: %s",
             os.getpid(),
             self._home.path,
             binary.path,
             binary.version,
+            toxiproxy or fault_proxy.OURS,
             swept,
         )
-        world = await self._start_world(binary, self._home.path, logs)
+        world = await self._start_world(binary, toxiproxy, self._home.path, logs)
         control_url = await self._start_control(world)
         return {
             "event": "ready",
@@ -146,14 +151,18 @@ class Keeper:
             "sentinel_master": MASTER,
             "redis_binary": binary.path,
             "redis_version": binary.version,
+            "redis_layout": options.redis_layout,
+            "proxy_url": f"http://{HOST}:{world.proxy.port}",
+            "proxy_server": toxiproxy or fault_proxy.OURS,
+            "clock_file": str(world.clock_file),
             "logs_dir": str(logs),
             "ready_after_s": round(time.monotonic() - self._began_at_s, 3),
         }
 
-    async def _start_world(self, binary: RedisBinary, home: Path, logs: Path) -> World:
+    async def _start_world(self, binary: RedisBinary, toxiproxy: str | None, home: Path, logs: Path) -> World:
         """A world that is ready; with other ports when somebody was faster to take one."""
         for attempt in range(1, _TRIES + 1):
-            self._world = World(self._options, binary, home, logs, self._ports)
+            self._world = World(self._options, binary, toxiproxy, home, logs, self._ports)
             try:
                 await self._world.start()
                 return self._world

@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+AROUND = "around"  # Sentinel and replication go direct: a proxy is between the Gateway and Redis alone
+THROUGH = "through"  # Sentinel and replication, too, go through the proxies
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0}
+# What the sandbox itself tells the Gateway, and --gateway-defects.
+_OWN_VARIABLES = frozenset(
+    f"GATEWAY_{name}"
+    for name in (
+        "LISTEN_ADDR", "REDIS_ADDR", "REDIS_ADDRESS_MAP", "REDIS_SENTINELS", "REDIS_MASTER", "NAMESPACE",
+        "CLOCK_FILE", "DEFECTS",
+    )
+) | {"KUBECONFIG"}  # fmt: skip
 
 
 class OptionError(Exception):
@@ -23,10 +33,13 @@ class Options:
     logs: Path | None
     namespace: str
     redis_server: str | None
+    redis_layout: str
+    toxiproxy_server: str | None
     gateway_command: tuple[str, ...]
     gateway_cwd: Path | None
     gateway_port: int | None
     gateway_defects: str
+    gateway_env: tuple[tuple[str, str], ...]
     gateway_restart_delay_s: float
     ready_timeout_s: float
     die_with_parent: bool
@@ -51,6 +64,21 @@ def _namespace(text: str) -> str:
     if re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", text) is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no namespace; write small letters, digits and '-'")
     return text
+
+
+def _layout(text: str) -> str:
+    if text not in (AROUND, THROUGH):
+        raise argparse.ArgumentTypeError(f"{text!r} is no layout; write {AROUND} or {THROUGH}")
+    return text
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no variable; write NAME=VALUE")
+    if name in _OWN_VARIABLES:
+        raise argparse.ArgumentTypeError(f"{name} is set by the sandbox; name another variable")
+    return name, value
 
 
 def _command(text: str) -> tuple[str, ...]:
@@ -85,10 +113,20 @@ def parse(argv: Sequence[str], environment: Mapping[str, str]) -> Options:
     add("--logs", "directory for one log per component, kept (default: DIR/logs, removed)", type=Path)
     add("--namespace", "namespace the Gateway writes to", type=_namespace, default="alertstorm")
     add("--redis-server", "redis-server or valkey-server >= 6.2 [also CHAOS_REDIS_SERVER]")
+    add("--redis-layout", "around or through the proxies: Sentinel", type=_layout, default=AROUND)
+    add("--toxiproxy-server", "real Toxiproxy to run instead of ours [also CHAOS_TOXIPROXY_SERVER]")
     add("--gateway-command", "Gateway to run instead of the reference one", type=_command, default=())
     add("--gateway-cwd", "folder that command is started in (default: this one)", type=Path)
     add("--gateway-port", "port of the Gateway (default: a free one)", type=_port)
     add("--gateway-defects", "defects of the reference Gateway, as a=1,b", default="")
+    parser.add_argument(
+        "--gateway-env",
+        type=_variable,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a variable for the Gateway alone; may be repeated",
+    )
     add("--gateway-restart-delay", "wait before a dead Gateway is restarted", type=duration_s, default="1s")
     add("--ready-timeout", "give up when not ready by then", type=duration_s, default="15s")
     for name, help_text in (
@@ -104,10 +142,13 @@ def parse(argv: Sequence[str], environment: Mapping[str, str]) -> Options:
         logs=asked.logs,
         namespace=asked.namespace,
         redis_server=asked.redis_server or environment.get("CHAOS_REDIS_SERVER") or None,
+        redis_layout=asked.redis_layout,
+        toxiproxy_server=asked.toxiproxy_server or environment.get("CHAOS_TOXIPROXY_SERVER") or None,
         gateway_command=asked.gateway_command,
         gateway_cwd=asked.gateway_cwd,
         gateway_port=asked.gateway_port,
         gateway_defects=asked.gateway_defects,
+        gateway_env=tuple(asked.gateway_env),
         gateway_restart_delay_s=asked.gateway_restart_delay,
         ready_timeout_s=asked.ready_timeout,
         die_with_parent=asked.die_with_parent,

@@ -33,6 +33,8 @@ class RedisServers:
     environment: Mapping[str, str]
     redis_ports: tuple[int, int]
     sentinel_ports: tuple[int, int, int]
+    # The ports by which Sentinels, replicas and clients know the servers: their own, or a proxy's.
+    announced_ports: tuple[int, int]
 
     def write_files(self) -> None:
         """Make the working directories and the Sentinels' files, which they rewrite, and read again later."""
@@ -45,7 +47,7 @@ class RedisServers:
             (home / "sentinel.conf").write_text(self._sentinel_file(index, ids), encoding="ascii")
 
     def _sentinel_file(self, index: int, ids: list[str]) -> str:
-        primary, replica = self.redis_ports
+        primary, replica = self.announced_ports
         others = [
             f"sentinel known-sentinel {MASTER} {HOST} {port} {ids[other]}"
             for other, port in enumerate(self.sentinel_ports)
@@ -71,14 +73,17 @@ class RedisServers:
         return Launch((self.binary.path, file, "--sentinel"), self.environment)
 
     def redis_launch(self, index: int, primary_port: int) -> Launch:
-        """How to start redis-INDEX when the primary is at this port: itself, or the one to replicate."""
-        port = self.redis_ports[index]
+        """How to start redis-INDEX when the server with this port is primary: itself, or the other one."""
+        port, announced = self.redis_ports[index], self.announced_ports[index]
         argv = [self.binary.path, "--port", str(port), "--bind", HOST, "--save", "", "--appendonly", "no"]
         argv += ["--dir", str(self.directory / f"redis-{index}")]
         # Without these two a replica is in sync a second later, or five.
         argv += ["--repl-diskless-sync-delay", "0", "--repl-diskless-load", "on-empty-db"]
+        if announced != port:
+            argv += ["--replica-announce-ip", HOST, "--replica-announce-port", str(announced)]
         if primary_port != port:
-            argv += ["--replicaof", HOST, str(primary_port)]  # two items: Redis 6.2 does not split one
+            primary = self.announced_ports[self.redis_ports.index(primary_port)]
+            argv += ["--replicaof", HOST, str(primary)]  # two items: Redis 6.2 does not split one
         return Launch(tuple(argv), self.environment)
 
     async def redis_relaunch(self, index: int) -> Launch:
@@ -112,7 +117,7 @@ class RedisServers:
             return port
 
     async def primary_port(self) -> int | None:
-        """The primary's port by the word of a majority of the Sentinels; None when there is no majority."""
+        """The primary's own port by the word of a majority of the Sentinels; None without a majority."""
 
         async def ask(port: int) -> int | None:
             try:
@@ -122,7 +127,8 @@ class RedisServers:
             return int(str(address[1])) if isinstance(address, list) else None
 
         votes = Counter(await asyncio.gather(*(ask(port) for port in self.sentinel_ports)))
-        return next((p for p, count in votes.items() if count >= QUORUM and p in self.redis_ports), None)
+        own = dict(zip(self.announced_ports, self.redis_ports, strict=True))
+        return next((own[p] for p, count in votes.items() if count >= QUORUM and p in own), None)
 
     async def redis_lacks(self, index: int) -> str | None:
         """What redis-INDEX lacks to be ready, None when nothing: it answers, and a replica is in sync."""
@@ -146,7 +152,7 @@ class RedisServers:
 
     async def agreement_lacks(self) -> str | None:
         """What the Sentinels still lack to fail over: each must see primary, replica and both others up."""
-        primary, replica = self.redis_ports
+        primary, replica = self.announced_ports
         for index, port in enumerate(self.sentinel_ports):
             views = [await self._sentinel_view(port, word) for word in ("MASTER", "REPLICAS", "SENTINELS")]
             masters, replicas, others = views

@@ -1,4 +1,4 @@
-"""World: the seven components of one sandbox, how each is started, and in which order they become ready."""
+"""World: the eight components of one sandbox, how each is started, and in which order they become ready."""
 
 import asyncio
 import os
@@ -9,17 +9,19 @@ from functools import partial
 from pathlib import Path
 
 from sandbox import kubeconfig, processes, wire
-from sandbox.component import NotReady, Spec
-from sandbox.options import Options
+from sandbox.component import NotReady
+from sandbox.fault_proxy import CHECKOUT, FaultProxy, Front
+from sandbox.options import AROUND, Options
 from sandbox.ports import HOST, Ports
 from sandbox.processes import Launch
 from sandbox.redis_binary import RedisBinary
 from sandbox.redis_servers import MASTER, RedisServers
+from sandbox.spec import Spec
 from sandbox.supervisor import Supervisor
 from sandbox.wire import WireError
 
-_CHECKOUT = Path(__file__).resolve().parent.parent
 _API_RESTART_DELAY_S = 1.0
+_PROXY_RESTART_DELAY_S = 1.0
 
 
 async def _api_lacks(port: int) -> str | None:
@@ -45,7 +47,15 @@ async def gateway_lacks(port: int) -> str | None:
 class World:
     """One try at a sandbox: ports, files and components. A second try is a new World."""
 
-    def __init__(self, options: Options, binary: RedisBinary, home: Path, logs: Path, ports: Ports) -> None:
+    def __init__(
+        self,
+        options: Options,
+        binary: RedisBinary,
+        toxiproxy: str | None,
+        home: Path,
+        logs: Path,
+        ports: Ports,
+    ) -> None:
         self.options = options
         self._environment = processes.clean_environment(os.environ) | {
             processes.RUN_MARK: str(home),
@@ -53,21 +63,36 @@ class World:
         }
         self.kubeconfig = home / "kubeconfig"
         self.gateway_kubeconfig = home / "gateway-kubeconfig"
+        self.clock_file = home / "clock"
         self._api_port = ports.pick()
         self._faulty_api_port = ports.pick()
         self._faults_port = ports.pick()
-        # Where the Gateway, and nobody else, finds the Kubernetes API.
-        self._gateway_api_url = f"http://{HOST}:{self._faulty_api_port}"
+        # Where the Gateway, and nobody else, finds the Kubernetes API, behind its proxy.
+        gateway_api_port = self._faulty_api_port
         self.faults_url = f"http://{HOST}:{self._faults_port}"
         self.gateway_port = options.gateway_port or ports.pick()
         if options.gateway_command:
             ports.release(self.gateway_port)  # A foreign server may not be able to share it with its holder.
+        redis_ports = (ports.pick(), ports.pick())
+        redis_fronts = (ports.pick(), ports.pick())
         self.redis = RedisServers(
             binary=binary,
             directory=home / f"redis-{self._api_port}",
             environment=self._environment,
-            redis_ports=(ports.pick(), ports.pick()),
+            redis_ports=redis_ports,
             sentinel_ports=(ports.pick(), ports.pick(), ports.pick()),
+            announced_ports=redis_ports if options.redis_layout == AROUND else redis_fronts,
+        )
+        self.proxy = FaultProxy(
+            program=toxiproxy,
+            port=ports.pick(),
+            fronts=(
+                Front("redis-0", redis_fronts[0], redis_ports[0]),
+                Front("redis-1", redis_fronts[1], redis_ports[1]),
+                Front("kubernetes-api", ports.pick(), gateway_api_port),
+            ),
+            config=home / "toxiproxy.json",
+            environment=self._environment,
         )
         self._logs = logs
         self._deadline_s = 0.0
@@ -113,6 +138,12 @@ class World:
                 _API_RESTART_DELAY_S,
             )
         )
+        proxy = self.proxy
+        specs.append(
+            self._spec(
+                "toxiproxy", "toxiproxy", proxy.port, proxy.launch, proxy.lacks, _PROXY_RESTART_DELAY_S
+            )
+        )
         delay_s = self.options.gateway_restart_delay_s
         specs.append(
             self._spec(
@@ -137,36 +168,48 @@ class World:
             ("--faults-listen", self._faults_port),
         ):
             argv += [option, f"{HOST}:{port}"]
-        return Launch(tuple(argv), self._environment, _CHECKOUT)
+        return Launch(tuple(argv), self._environment, CHECKOUT)
 
     async def _gateway_launch(self) -> Launch:
         """As a pod's, the environment is the same in every life: the primary is that of the first start."""
+        fronts = self.proxy.fronts[:2]
+        known = zip(self.redis.announced_ports, fronts, strict=True)
+        mapped = [f"{HOST}:{port}={HOST}:{front.port}" for port, front in known if port != front.port]
         environment = self._environment | {
             "GATEWAY_LISTEN_ADDR": f"{HOST}:{self.gateway_port}",
-            "GATEWAY_REDIS_ADDR": f"{HOST}:{self.redis.redis_ports[0]}",
+            "GATEWAY_REDIS_ADDR": f"{HOST}:{fronts[0].port}",
+            "GATEWAY_REDIS_ADDRESS_MAP": ",".join(mapped),
             "GATEWAY_REDIS_SENTINELS": ",".join(f"{HOST}:{port}" for port in self.redis.sentinel_ports),
             "GATEWAY_REDIS_MASTER": MASTER,
             "GATEWAY_NAMESPACE": self.options.namespace,
+            "GATEWAY_CLOCK_FILE": str(self.clock_file),
             "KUBECONFIG": str(self.gateway_kubeconfig),
         }
+        environment |= dict(self.options.gateway_env)
         if self.options.gateway_defects:
             environment["GATEWAY_DEFECTS"] = self.options.gateway_defects
         if self.options.gateway_command:
             return Launch(self.options.gateway_command, environment, self.options.gateway_cwd)
-        return Launch((sys.executable, "-m", "sandbox.gateway"), environment, _CHECKOUT)
+        return Launch((sys.executable, "-m", "sandbox.gateway"), environment, CHECKOUT)
 
     async def start(self) -> None:
         """Start everything and return when all is ready. Raises NotReady, OSError."""
         self.redis.directory.mkdir()
         self.redis.write_files()
-        kubeconfig.write(self.kubeconfig, f"http://{HOST}:{self._api_port}", self.options.namespace)
-        kubeconfig.write(self.gateway_kubeconfig, self._gateway_api_url, self.options.namespace)
+        self.proxy.write_config()
+        self.clock_file.touch()
+        for file, port in (
+            (self.kubeconfig, self._api_port),
+            (self.gateway_kubeconfig, self.proxy.fronts[2].port),
+        ):
+            kubeconfig.write(file, f"http://{HOST}:{port}", self.options.namespace)
         self._deadline_s = time.monotonic() + self.options.ready_timeout_s
         try:
             async with asyncio.TaskGroup() as group:
-                redis = group.create_task(self._start_redis())
+                proxy = group.create_task(self._start_ready("toxiproxy"))
+                redis = group.create_task(self._start_redis(proxy))
                 api = group.create_task(self._start_ready("kubernetes-api"))
-                group.create_task(self._start_gateway(redis, api))
+                group.create_task(self._start_gateway(redis, api, proxy))
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from failures
 
@@ -181,9 +224,11 @@ class World:
             raise NotReady(f"{name}: cannot be started: {error}") from error
         await component.wait_ready(self._left_s())
 
-    async def _start_redis(self) -> None:
+    async def _start_redis(self, proxy: asyncio.Task[None]) -> None:
         """Primary, replica in sync, Sentinels: in this order nobody waits a second for a next try."""
         await self._start_ready("redis-0")
+        if self.options.redis_layout != AROUND:
+            await proxy  # The replica and the Sentinels already go through it.
         await self._start_ready("redis-1")
         await asyncio.gather(*(self._start_ready(f"sentinel-{i}") for i in range(3)))
 

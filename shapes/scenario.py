@@ -43,6 +43,8 @@ class Scenario:
 
     ``sender`` is ``once``, where each alert is sent at most once, or ``alertmanager``, where what is not
     taken is sent again as Alertmanager does, with ``group_interval_s`` seconds between its flushes.
+    ``variant_of`` names the scenario that this one varies; ``start_args`` are added to the command that
+    starts the target, if one does.
     """
 
     name: str
@@ -57,6 +59,8 @@ class Scenario:
     promises: tuple[Promise, ...]
     sender: str = "once"
     group_interval_s: float = _GROUP_INTERVAL_S
+    variant_of: str = ""
+    start_args: str = ""
 
     @property
     def load_s(self) -> float:
@@ -106,7 +110,7 @@ def parse(root: Node, name: str, pace: str) -> Scenario:
     Raises:
         DocumentError: naming file, path and mend.
     """
-    optional = ("target", "seed", "alert", "sender", "group_interval")
+    optional = ("target", "seed", "alert", "sender", "group_interval", "variant_of", "start_args")
     top = root.fields(required=("title", "paces", "criteria"), optional=optional)
     paces = top["paces"].fields(optional=PACES)
     if pace not in paces:
@@ -132,6 +136,8 @@ def parse(root: Node, name: str, pace: str) -> Scenario:
         promises=tuple(_promise(node) for node in top["criteria"].items()),
         sender=sender,
         group_interval_s=group_interval_s,
+        variant_of=top["variant_of"].text() if "variant_of" in top else "",
+        start_args=top["start_args"].text() if "start_args" in top else "",
     )
 
 

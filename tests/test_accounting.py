@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from reports.accounting import Account, account, loss_bound
 from reports.criteria import zero_loss
 from reports.finding import Status
-from reports.history import History, Outcome
+from reports.history import History, Member, Outcome, Resource
 
 QUICK = settings(max_examples=80, deadline=None)
 NONE = Account(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, (), (), (), ())
@@ -180,3 +180,22 @@ def test_twenty_thousand_alerts_are_settled_at_once() -> None:
     many = replace(histories.history(1), run=histories.run(planned=count), attempts=sent, resources=store)
     found = account(many)
     assert (found.created, found.deduplicated, found.lost) == (count // 2, count // 2 - 1, (count - 1,))
+
+
+def test_members_of_an_aggregated_resource_are_joined_by_their_own_ids_and_counts() -> None:
+    """A storm's resource names each member's alert; a repeat of a member is covered by that member's count,
+    and an alert that is no member is lost."""
+    members = (Member(0, 0, 2), Member(2, 2, 1))
+    storm = Resource("rr-storm", "u", None, None, (0, 2), 3, members)
+    attempts = (
+        attempt(0, kind="aggregated"),
+        attempt(1, subject=0, kind="duplicate"),
+        attempt(2, kind="buffered"),
+        attempt(3, kind="buffered"),
+    )
+    found = account(told(*attempts, resources=(storm,)))
+
+    assert (found.aggregated, found.deduplicated, found.lost) == (2, 1, (3,))
+    assert found.duplicates == ()
+    assert found.unexpected == ()
+    assert found.adds_up

@@ -26,7 +26,7 @@ from reports.history import History, Resource
 
 def storm(*numbers: int, window: str = "w-1", name: str = "rr-storm-1") -> Resource:
     """Return an aggregated resource of these alerts."""
-    return Resource(name, f"uid-{name}", None, None, numbers, len(numbers), window)
+    return Resource(name, f"uid-{name}", None, None, numbers, len(numbers), window=window)
 
 
 def stormy(*resources: Resource, aggregated: bool = True, **more: Any) -> History:

@@ -36,7 +36,7 @@ def end(number: int, outcome: str = "acked") -> dict[str, Any]:
 
 
 def counted(lines: list[dict[str, Any]], begun: int, ended: int) -> None:
-    lines[-1] |= {"begun": begun, "ended": ended}
+    lines[-1] |= {"begun": begun, "ended": ended, "tries": begun}
 
 
 def beyond(lines: list[dict[str, Any]]) -> None:
@@ -57,7 +57,7 @@ ODD: dict[str, tuple[Callable[[list[dict[str, Any]]], None], tuple[str, ...], bo
         lambda lines: lines.insert(-1, end(9)),
         (
             "alert 9 ended, but was not begun",
-            "sealed with 3 alerts begun and 3 ended, 3 and 4 are there",
+            "sealed with 3 alerts begun and 3 ended in 3 tries, 3 alerts begun and 4 ended in 3 tries are there",
         ),
         False,
     ),
@@ -65,18 +65,22 @@ ODD: dict[str, tuple[Callable[[list[dict[str, Any]]], None], tuple[str, ...], bo
         lambda lines: lines.pop(1).clear(),
         (
             "alert 0 ended, but was not begun",
-            "sealed with 3 alerts begun and 3 ended, 2 and 3 are there",
+            "sealed with 3 alerts begun and 3 ended in 3 tries, 2 alerts begun and 3 ended in 2 tries are there",
         ),
         False,
     ),
     "an end is gone": (
         lambda lines: lines.pop(4).clear(),
-        ("sealed with 3 alerts begun and 3 ended, 3 and 2 are there",),
+        (
+            "sealed with 3 alerts begun and 3 ended in 3 tries, 3 alerts begun and 2 ended in 3 tries are there",
+        ),
         False,
     ),
     "begun after the seal": (
         lambda lines: lines.append(begin(9)),
-        ("sealed with 3 alerts begun and 3 ended, 4 and 3 are there",),
+        (
+            "sealed with 3 alerts begun and 3 ended in 3 tries, 4 alerts begun and 3 ended in 4 tries are there",
+        ),
         False,
     ),
     "the seal is gone": (lambda lines: lines.pop().clear(), (), False),

@@ -229,9 +229,9 @@ def test_redis_killed_and_restarted(gateway: Gateway, api: KubernetesApi, redis:
 
 
 def test_kubernetes_api_killed(directory: Path, redis: RedisServer) -> None:
-    """Nothing can be made durable: 503 with Retry-After, unready. SIGTERM then ends it in order, with 0."""
+    """Without a queue: 503 with Retry-After, unready. SIGTERM then ends it in order, with 0."""
     api = KubernetesApi(directory)
-    gateway = Gateway(directory, api, redis=redis)
+    gateway = Gateway(directory, api, redis=redis, QUEUE_DURABILITY="none")
     api.kill()
     answer = gateway.post(alert("Lost", 1), alert("Lost", 2))
     assert answer.status_code == 503

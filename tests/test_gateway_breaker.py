@@ -159,8 +159,31 @@ def defective(**planted: float) -> DefectiveBreaker:
         (defective(breaker_opens_late=7), "0:fail 0:fail 0:fail 7:fail", "OPEN"),
         (defective(breaker_opens_late=7), "0:fail 1:ok 2:fail 2:fail 8.9:fail", "CLOSED"),
         (defective(breaker_never_closes=0), "0:fail 0:fail 0:fail 1:ok 1:ok 2:ok", "HALF_OPEN"),
+        (defective(recovery_late=5), "0:fail 0:fail 0:fail 1:ok 1:ok 5.9:ok", "HALF_OPEN"),
+        (defective(recovery_late=5), "0:fail 0:fail 0:fail 1:ok 1:ok 6:ok", "CLOSED"),
+        (defective(breaker_flaps=0), " ".join(9 * ["0:ok"]), "CLOSED"),
+        (defective(breaker_flaps=0), " ".join(10 * ["0:ok"]), "OPEN"),
+        (defective(breaker_open_but_calls_go=0), "0:fail 0:fail 0:fail 0.5:ok 0.5:ok", "OPEN"),
+        (defective(breaker_open_but_calls_go=0), "0:fail 0:fail 0:fail 1:ok 1:ok", "CLOSED"),
     ],
 )
 def test_planted_defects(breaker: DefectiveBreaker, story: str, last_state: str) -> None:
     """Each defect breaks its own rule, and without one the breaker is as good as its parent."""
     assert tell(breaker, story)[-1] == last_state
+
+
+@pytest.mark.parametrize(
+    ("defect", "story"),
+    [
+        ("recovery_late", "0:fail 0:fail 0:fail 1:ok 1:ok"),
+        ("breaker_flaps", " ".join(10 * ["0:ok"])),
+        ("breaker_open_but_calls_go", "0:fail 0:fail 0:fail 0.5:fail"),
+    ],
+)
+def test_planted_defects_are_counted(defect: str, story: str) -> None:
+    """Once for each time that the rule was broken."""
+    bitten: list[str] = []
+    name = defect.replace("_", "-")
+    defects = Defects({name: 5.0}, bitten.append)
+    tell(DefectiveBreaker(POLICY, lambda old, new: None, defects), story)
+    assert bitten == [name]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,12 +12,18 @@ from aiohttp.test_utils import TestServer
 from gateway_processes import free_port
 
 from sandbox.gateway import remediation_request as rr
+from sandbox.gateway.breaker import CircuitBreaker, State
 from sandbox.gateway.deadline import Deadline
 from sandbox.gateway.defects import Defects
 from sandbox.gateway.kubeconfig import Cluster
-from sandbox.gateway.kubernetes_client import AlreadyExistsError, KubernetesClient, KubernetesError
+from sandbox.gateway.kubernetes_client import (
+    BREAKER_POLICY,
+    AlreadyExistsError,
+    KubernetesClient,
+    KubernetesError,
+)
 from sandbox.gateway.metrics import Metrics
-from sandbox.gateway.remediation_store import Claim, RemediationStore
+from sandbox.gateway.remediation_store import Claim, Occurrence, RemediationStore
 from sandbox.gateway.webhook import parse_alert
 
 ALERT = parse_alert({"labels": {"alertname": "A", "pod": "p"}})
@@ -114,6 +121,48 @@ def test_a_count_whose_answer_was_lost_is_not_counted_twice() -> None:
     api.plan = [None, None, LOST]  # POST (409), GET, PUT
     assert claim(api) == Claim(NAME, created=False, count=2)
     assert api.count() == 2
+
+
+def test_who_comes_again_as_the_same_writer_is_not_counted_twice() -> None:
+    """An alert whose create was given up, and did arrive, is written later as what it was."""
+    api = Api(LOST, (503, {"Retry-After": "60"}))
+    seen = Occurrence.once(ALERT, "webhook")
+
+    async def story(client: KubernetesClient, store: RemediationStore) -> Claim:
+        with pytest.raises(KubernetesError, match="503"):
+            await store.record(seen, Deadline.after(20), look_first=False)
+        return await store.record(seen, Deadline.after(20), look_first=False)
+
+    assert run(api, story, Metrics()) == Claim(NAME, created=True, count=1)
+    assert api.count() == 1
+
+
+def test_breaker() -> None:
+    """Ten failed tries in a row open it; while the patient wait, they alone try it; a success closes it."""
+    api = Api(*10 * [(429, {})])
+
+    async def story(client: KubernetesClient, store: RemediationStore) -> list[str]:
+        found = []
+
+        async def look(*, patient: bool) -> None:
+            try:
+                await client.get("none", Deadline.after(20, patient=patient))
+                found.append("answered")
+            except KubernetesError as error:
+                found.append(error.reason)
+
+        client.breaker = CircuitBreaker(replace(BREAKER_POLICY, open_s=0.0))
+        for _ in range(10):
+            await look(patient=True)
+        assert client.breaker.state is State.OPEN
+        client.patient_are_waiting = lambda: True
+        await look(patient=False)
+        await look(patient=True)
+        await look(patient=False)
+        return found
+
+    assert run(api, story, Metrics()) == 10 * ["429"] + ["breaker_open", "answered", "answered"]
+    assert len(api.seen) == 12
 
 
 def test_looking_first_saves_a_refused_create() -> None:

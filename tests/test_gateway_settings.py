@@ -10,7 +10,14 @@ from prometheus_client import generate_latest
 from sandbox.gateway import kubeconfig
 from sandbox.gateway.defects import KNOWN, DefectError, Defects, parse
 from sandbox.gateway.metrics import Metrics
-from sandbox.gateway.settings import Settings, SettingsError, from_environment
+from sandbox.gateway.settings import (
+    QueueSettings,
+    Settings,
+    SettingsError,
+    StormMode,
+    StormSettings,
+    from_environment,
+)
 
 MINIMUM = {"GATEWAY_REDIS_ADDR": "127.0.0.1:6379", "KUBECONFIG": "/k"}
 
@@ -49,6 +56,38 @@ def test_settings_that_are_left_out() -> None:
     assert settings.defects == {}
 
 
+def test_settings_of_storms_and_of_the_queue() -> None:
+    """All of them; a rate alone says that storms are to be found by it."""
+    settings = from_environment(
+        MINIMUM
+        | {
+            "GATEWAY_REDIS_ADDRESS_MAP": "127.0.0.1:1=127.0.0.1:2, [::1]:3=127.0.0.1:4",
+            "GATEWAY_CLOCK_FILE": "/clock",
+            "GATEWAY_STORM_RATE_THRESHOLD": "5",
+            "GATEWAY_STORM_RATE_WINDOW": "2m",
+            "GATEWAY_STORM_BUFFER_THRESHOLD": "4",
+            "GATEWAY_STORM_BUFFER_TTL": "500ms",
+            "GATEWAY_STORM_WINDOW": "1.5s",
+            "GATEWAY_STORM_BUFFER_MAX": "7",
+            "GATEWAY_QUEUE_MAX": "8",
+            "GATEWAY_QUEUE_HOLD": "9s",
+            "GATEWAY_QUEUE_DURABILITY": "none",
+        }
+    )
+    assert settings.redis_address_map == {
+        ("127.0.0.1", 1): ("127.0.0.1", 2),
+        ("::1", 3): ("127.0.0.1", 4),
+    }
+    assert settings.clock_file == "/clock"
+    assert settings.storm == StormSettings(StormMode.THRESHOLD, 5, 120.0, 4, 0.5, 1.5, 7)
+    assert settings.queue == QueueSettings(durable=False, most=8, hold_s=9.0)
+    plain = from_environment(MINIMUM)
+    assert plain.storm == StormSettings(StormMode.OFF, 0, 60.0, 3, 60.0, 60.0, 100)
+    assert plain.queue == QueueSettings(durable=True, most=1000, hold_s=0.0)
+    always = from_environment(MINIMUM | {"GATEWAY_STORM_MODE": "always"})
+    assert always.storm.mode is StormMode.ALWAYS
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -56,6 +95,14 @@ def test_settings_that_are_left_out() -> None:
         ({"KUBECONFIG": ""}, "set KUBECONFIG"),
         ({"GATEWAY_LISTEN_ADDR": "8080x"}, "GATEWAY_LISTEN_ADDR: '8080x' is no address; write host:port"),
         ({"GATEWAY_REDIS_SENTINELS": "a:0"}, "GATEWAY_REDIS_SENTINELS: 'a:0'"),
+        ({"GATEWAY_REDIS_ADDRESS_MAP": "h:1"}, "GATEWAY_REDIS_ADDRESS_MAP: 'h:1' is no pair"),
+        ({"GATEWAY_STORM_MODE": "on"}, "'on' is unknown; write one of off, threshold, always"),
+        ({"GATEWAY_STORM_MODE": "threshold"}, "set GATEWAY_STORM_RATE_THRESHOLD above 0"),
+        ({"GATEWAY_STORM_WINDOW": "60"}, "GATEWAY_STORM_WINDOW: '60' has no unit; write 60s"),
+        ({"GATEWAY_STORM_BUFFER_TTL": "0s"}, "GATEWAY_STORM_BUFFER_TTL: '0s' is no duration"),
+        ({"GATEWAY_STORM_BUFFER_MAX": "0"}, "GATEWAY_STORM_BUFFER_MAX: '0' is no whole number from 1 up"),
+        ({"GATEWAY_QUEUE_DURABILITY": "disk"}, "'disk' is unknown; write one of redis, none"),
+        ({"GATEWAY_QUEUE_HOLD": "long"}, "GATEWAY_QUEUE_HOLD: 'long' is no duration"),
     ],
 )
 def test_settings_errors(change: dict[str, str], message: str) -> None:
@@ -117,6 +164,15 @@ def test_metrics_are_there_from_the_start() -> None:
         'gateway_k8s_api_errors_total{status="429"} 0.0',
         "gateway_crd_update_conflicts_total 0.0",
         "gateway_crd_update_retry_success_total 0.0",
+        'gateway_circuit_breaker_state{component="kubernetes"} 0.0',
+        'gateway_alerts_processed_total{outcome="buffered"} 0.0',
+        "gateway_dedup_cache_hits_total 0.0",
+        'gateway_crds_created_total{source="buffer_expiration"} 0.0',
+        'gateway_storm_buffer_bypass_total{reason="oom"} 0.0',
+        'gateway_crd_update_backoff_seconds_bucket{le="0.2",step="0.4"} 0.0',
+        'gateway_k8s_api_retry_backoff_seconds_bucket{le="32.0"} 0.0',
+        "gateway_k8s_api_request_queue_depth 0.0",
+        'gateway_k8s_api_queries_total{reason="dedup_check"} 0.0',
         'gateway_defect_triggered_total{defect="unsent-crd"} 0.0',
     ):
         assert line in text.splitlines()

@@ -109,7 +109,9 @@ def request() -> dict[str, Any]:
 def test_counting() -> None:
     """A copy with the count raised; the creator stays, the writer is new."""
     before = request()
-    later = rr.counted_once_more(before, NOW.replace(second=6), writer="second")
+    later = rr.counted(
+        before, NOW.replace(second=6), "second", fingerprint=before["spec"]["signalFingerprint"]
+    )
     assert (rr.count_of(before), rr.count_of(later)) == (1, 2)
     assert later["spec"]["deduplication"] == {
         "isDuplicate": False,

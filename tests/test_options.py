@@ -23,8 +23,14 @@ GIVEN = Options(
     no_faults=False,
     runs_dir="/runs",
     seed=7,
+    pattern="storm",
+    rate="10/min",
+    count=200,
+    duration="60s",
+    alert_name="PodCrashed",
+    resume="latest",
 )
-SHOWN = {"scenario", "pace", "no_faults", "seed"}
+SHOWN = {"scenario", "pace", "no_faults", "seed", "pattern", "rate", "count", "duration", "alert_name"}
 
 
 class Parser(argparse.ArgumentParser):
@@ -77,7 +83,7 @@ def test_the_ui_listens_on_loopback_unless_asked_otherwise(parser: Parser) -> No
 
 def test_nothing_given_is_empty(parser: Parser) -> None:
     """The defaults; the runs go below reports/."""
-    plain = Options("", "quick", "", "", "", "", 0, "", False, str(options.RUNS), -1)
+    plain = Options("", "quick", "", "", "", "", 0, "", False, str(options.RUNS), -1, "", "", 0, "", "", "")
 
     assert options.read(parser.parse_args([])) == plain
 

@@ -23,7 +23,7 @@ GATEWAY = "http://127.0.0.1:8080"
 
 def options(target_url: str = "", allow_target: str = "") -> Options:
     """Return what a user gave of the two that matter here."""
-    return Options("", "quick", "", target_url, allow_target, "", 0, "", False, "", -1, "", "", 0, "", "")
+    return Options("", "quick", "", target_url, allow_target, "", 0, "", False, "", -1, "", "", 0, "", "", "")
 
 
 @pytest.mark.parametrize(

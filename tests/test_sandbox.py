@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ def sandbox(folder: Path) -> Iterator[runner.Sandbox]:
     keeper = runner.spawn(
         "--gateway-command", runner.gateway_command(folder), "--logs", str(folder / "logs"),
         "--gateway-restart-delay", "100ms", "--gateway-defects", "slow=1", "--namespace", "storms",
+        "--gateway-env", "GATEWAY_STORM_THRESHOLD=7", "--gateway-env", "EMPTY=",
     )  # fmt: skip
     yield runner.ready(keeper)
     keeper.communicate(timeout=runner.DEADLINE_S)
@@ -95,7 +97,7 @@ def test_only_the_gateway_meets_the_faults(sandbox: runner.Sandbox) -> None:
 
 
 def test_components_list_what_runs(sandbox: runner.Sandbox) -> None:
-    """Seven components in their order; Redis roles are what the Sentinels say."""
+    """Eight components in their order; Redis roles are what the Sentinels say."""
     components = sandbox.components()
     assert [(c["name"], c["role"], c["restart"]) for c in components.values()] == [
         ("redis-0", "redis-primary", "never"),
@@ -104,6 +106,7 @@ def test_components_list_what_runs(sandbox: runner.Sandbox) -> None:
         ("sentinel-1", "sentinel", "never"),
         ("sentinel-2", "sentinel", "never"),
         ("kubernetes-api", "kubernetes-api", "always"),
+        ("toxiproxy", "toxiproxy", "always"),
         ("gateway", "gateway", "always"),
     ]
     for component in components.values():
@@ -113,18 +116,35 @@ def test_components_list_what_runs(sandbox: runner.Sandbox) -> None:
 
 
 def test_gateway_gets_the_documented_environment(sandbox: runner.Sandbox, folder: Path) -> None:
-    """A foreign Gateway finds Redis, the Sentinels and the cluster by environment variables."""
+    """A foreign Gateway finds Redis, the Sentinels and the cluster in its environment, behind proxies."""
     environment = json.loads((folder / "environment.json").read_text())
+    redis = [sandbox.components()[name]["address"] for name in ("redis-0", "redis-1")]
+    proxies = requests.get(sandbox.event["proxy_url"] + "/proxies", timeout=5).json()
+    assert [proxies[name]["upstream"] for name in ("redis-0", "redis-1")] == redis
+    fronts = [proxies[name]["listen"] for name in ("redis-0", "redis-1")]
     expected = {
         "GATEWAY_LISTEN_ADDR": sandbox.event["gateway_url"].removeprefix("http://"),
-        "GATEWAY_REDIS_ADDR": sandbox.components()["redis-0"]["address"],
+        "GATEWAY_REDIS_ADDR": fronts[0],
+        "GATEWAY_REDIS_ADDRESS_MAP": ",".join(f"{a}={b}" for a, b in zip(redis, fronts, strict=True)),
         "GATEWAY_REDIS_SENTINELS": ",".join(sandbox.event["sentinels"]),
         "GATEWAY_REDIS_MASTER": sandbox.event["sentinel_master"],
         "GATEWAY_NAMESPACE": "storms",
         "GATEWAY_DEFECTS": "slow=1",
         "KUBECONFIG": sandbox.event["gateway_kubeconfig"],
+        "GATEWAY_CLOCK_FILE": sandbox.event["clock_file"],
+        "GATEWAY_STORM_THRESHOLD": "7",
+        "EMPTY": "",
     }
     assert {name: environment.get(name) for name in expected} == expected
+    assert Path(sandbox.event["clock_file"]).read_text() == ""
+    cluster = yaml.safe_load(Path(environment["KUBECONFIG"]).read_text())["clusters"][0]["cluster"]
+    assert cluster == {"server": "http://" + proxies["kubernetes-api"]["listen"]}
+    # Its upstream is the API's faulty port, not the clean one that the harness reads from.
+    assert proxies["kubernetes-api"]["upstream"] != sandbox.components()["kubernetes-api"]["address"]
+    assert requests.get(cluster["server"] + "/readyz", timeout=5).status_code == 200
+    keeper_s_other_children = set(sandbox.components()) - {"gateway"}
+    for name in keeper_s_other_children:
+        assert "EMPTY" not in psutil.Process(sandbox.components()[name]["pid"]).environ()
 
 
 @pytest.mark.parametrize(
@@ -135,6 +155,8 @@ def test_gateway_gets_the_documented_environment(sandbox: runner.Sandbox, folder
         ("/components/gateway/kill", {"for_s": 0}, 400, "for_s: 0"),
         ("/components/gateway/kill", {"for_s": 3601}, 400, "for_s: 3601"),
         ("/components/gateway/kill", {"for_s": 1, "signal": "HUP"}, 400, "'HUP' is not KILL or TERM"),
+        ("/components/gateway/kill", {"restart_after_s": -1}, 400, "restart_after_s: -1"),
+        ("/components/gateway/kill", {"restart_after_s": 1, "for_s": 1}, 400, "excludes for_s"),
         ("/components/gateway/pause", {"for_s": True}, 400, "for_s: True"),
         ("/components/gateway/feed", {}, 404, "POST /components/NAME/(kill|start|pause|resume)"),
     ],
@@ -159,6 +181,32 @@ def test_a_dead_gateway_is_restarted_like_a_pod(sandbox: runner.Sandbox) -> None
     assert after["pid"] != before["pid"]
     assert [(e["pid"], e["code"], e["why"]) for e in after["exits"]] == [(before["pid"], -9, "unexpected")]
     assert sandbox.post("/components/gateway/start").json()["already_running"] is True
+
+
+def test_a_gateway_killed_like_a_pod(sandbox: runner.Sandbox) -> None:
+    """Killed with a delay it comes back by itself after that, not after its own delay; no lease is left."""
+    before = sandbox.components()["gateway"]
+    body = {"signal": "KILL", "restart_after_s": 1.5}
+    killed = sandbox.post("/components/gateway/kill", body)
+    died_s = time.monotonic()
+    assert (killed.status_code, killed.json()["pid"]) == (200, before["pid"])
+    assert (killed.json()["signal"], killed.json()["restart_after_s"]) == ("KILL", 1.5)
+    dead = sandbox.components()["gateway"]
+    assert (dead["state"], dead["lease_left_s"]) == ("dead", None)
+    after = runner.wait_until(
+        lambda: (c := sandbox.components()["gateway"])["starts"] > before["starts"] and c, "another life"
+    )
+    assert time.monotonic() - died_s > 1.2  # its own delay would be 0.1 s
+    assert after["pid"] not in (None, before["pid"])
+    assert [after["exits"][-1][key] for key in ("pid", "code", "why")] == [
+        before["pid"],
+        -9,
+        "killed by control",
+    ]
+    os.kill(after["pid"], signal.SIGKILL)
+    runner.wait_until(
+        lambda: sandbox.components()["gateway"]["starts"] > after["starts"], "a return with its own delay"
+    )
 
 
 def test_a_killed_gateway_stays_dead_for_its_lease(sandbox: runner.Sandbox) -> None:

@@ -24,8 +24,8 @@ time.sleep(600)
 
 
 def expect_no_trace(family: list[psutil.Process], directory: Path) -> None:
-    """All dead, the files gone; there were seven components, the keeper and the gateway's daemon."""
-    assert len(family) >= 9
+    """All dead, the files gone; there were eight components, the keeper and the gateway's daemon."""
+    assert len(family) >= 10
     runner.wait_until(lambda: all(map(runner.is_dead, family)), f"the end of {family}", deadline_s=10)
     runner.wait_until(lambda: not directory.exists(), f"the removal of {directory}", deadline_s=10)
 

@@ -77,18 +77,24 @@ def test_options_from_arguments_and_environment() -> None:
         "SANDBOX_GATEWAY_PORT": "8080",
         "SANDBOX_NAMESPACE": "from-environment",
         "SANDBOX_IGNORE_SIGINT": "1",
+        "SANDBOX_REDIS_LAYOUT": "through",
         "CHAOS_REDIS_SERVER": "/opt/redis-server",
+        "CHAOS_TOXIPROXY_SERVER": "/opt/toxiproxy-server",
     }
     argv = ["--namespace", "storms", "--gateway-command", "run 'my gateway' -v", "--ready-timeout", "500ms"]
+    argv += ["--gateway-env", "A=1", "--gateway-env", "B=x=y"]
     assert options.parse(argv, environment) == options.Options(
         directory=None,
         logs=None,
         namespace="storms",
         redis_server="/opt/redis-server",
+        redis_layout="through",
+        toxiproxy_server="/opt/toxiproxy-server",
         gateway_command=("run", "my gateway", "-v"),
         gateway_cwd=None,
         gateway_port=8080,
         gateway_defects="",
+        gateway_env=(("A", "1"), ("B", "x=y")),
         gateway_restart_delay_s=1.0,
         ready_timeout_s=0.5,
         die_with_parent=False,
@@ -102,6 +108,9 @@ def test_options_from_arguments_and_environment() -> None:
         (["--gateway-port", "70000"], "--gateway-port: '70000' is no port"),
         (["--namespace", "Not_a_name"], "--namespace: 'Not_a_name' is no namespace"),
         (["--gateway-command", "a 'b"], '--gateway-command: "a \'b" cannot be split'),
+        (["--redis-layout", "beside"], "--redis-layout: 'beside' is no layout; write around or through"),
+        (["--gateway-env", "A"], "--gateway-env: 'A' is no variable; write NAME=VALUE"),
+        (["--gateway-env", "GATEWAY_REDIS_ADDR=x"], "GATEWAY_REDIS_ADDR is set by the sandbox"),
         (["--colour"], "unrecognized arguments: --colour"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from http import HTTPStatus
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -18,7 +19,8 @@ from sandbox.gateway.deadline import Deadline
 from sandbox.gateway.defects import Defects
 from sandbox.gateway.health import Health
 from sandbox.gateway.metrics import Metrics
-from sandbox.gateway.pipeline import Pipeline, Result
+from sandbox.gateway.pipeline import Pipeline
+from sandbox.gateway.result import Result
 
 WEBHOOK_PATH = "/api/v1/signals/prometheus"
 LARGEST_BODY_BYTES = 256 * 1024
@@ -69,6 +71,9 @@ class GatewayApp:
             alerts = webhook.parse_body(body)
         except webhook.WebhookError as error:
             return self._refuse_request(HTTPStatus.BAD_REQUEST, error.reason, str(error))
+        bad = next((alert for alert in alerts if isinstance(alert, webhook.WebhookError)), None)
+        if bad is not None and len(alerts) > 1 and self._defects.bite(planted.BATCH_400):
+            return self._refuse_request(HTTPStatus.BAD_REQUEST, bad.reason, str(bad))
         deadline = Deadline.after(REQUEST_BUDGET_S)
         places = asyncio.Semaphore(_ALERTS_AT_A_TIME)
 
@@ -77,7 +82,19 @@ class GatewayApp:
                 return await self._pipeline.process(alert, deadline)
 
         results = await asyncio.gather(*map(process, alerts))
-        return answer.to_results(results, self._namespace, self._refusal_status(results))
+        return self._answer(results)
+
+    def _answer(self, results: list[Result]) -> Response:
+        left_out = 0
+        if len(results) > 1:
+            failed = any(result.status == "failed" for result in results)
+            if failed and self._defects.bite(planted.HIDES_FAILURES):
+                results = [
+                    replace(result, status="created") if result.status == "failed" else result
+                    for result in results
+                ]
+            left_out = int(self._defects.bite(planted.LISTS_FEWER))
+        return answer.to_results(results, self._namespace, self._refusal_status(results), left_out)
 
     async def show_health(self, request: Request) -> Response:
         """GET /healthz: the process lives."""
@@ -86,7 +103,7 @@ class GatewayApp:
     async def show_readiness(self, request: Request) -> Response:
         """GET /readyz: whether alerts should be sent here."""
         reason = self._health.unready_reason()
-        if reason is None:
+        if reason is None or self._defects.bite(planted.READY_WHILE_REFUSING):
             return JSONResponse({"status": "ready"})
         return JSONResponse({"status": "unready", "reason": reason}, HTTPStatus.SERVICE_UNAVAILABLE)
 

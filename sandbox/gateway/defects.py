@@ -20,7 +20,26 @@ REJECT_WITH_429 = "reject-with-429"
 REJECT_WITH_500 = "reject-with-500"
 CRASH = "crash-on-redis-failure"
 
+BUFFER_IN_MEMORY_ONLY = "buffer-in-memory-only"
+EXPIRY_DROPS = "expiry-drops-buffered"
+EVICTION_DROPS = "eviction-drops-buffer"
+COUNT_TWICE = "count-twice-on-conflict"
+BACKOFF_FLAT = "backoff-does-not-grow"
+QUEUE_DROPS = "queue-drops-on-429"
+POOL_EXHAUSTED = "pool-exhausted"
+FINGERPRINTS_MERGED = "two-fingerprints-merged"
+LABELS_LOST = "labels-lost"
+BATCH_400 = "batch-400-on-one-bad"
+LISTS_FEWER = "207-lists-fewer"
+HIDES_FAILURES = "207-hides-failures"
+BREAKER_FLAPS = "breaker-flaps"
+BREAKER_LEAKS = "breaker-open-but-calls-go"
+READY_WHILE_REFUSING = "ready-while-refusing"
+RECOVERY_LATE = "recovery-late"
+
 UNSENT_CRD_EVERY = 10
+MERGED_EVERY = 10
+FLAP_EVERY = 10
 
 
 class Value(Enum):
@@ -74,6 +93,26 @@ KNOWN = {
             REJECT_WITH_500, Value.NONE, "refuses with 500 instead of 503, and refuses while Redis is away"
         ),
         Defect(CRASH, Value.NONE, "exits with 1 at the first Redis error"),
+        Defect(BUFFER_IN_MEMORY_ONLY, Value.NONE, "acknowledges a buffered alert that is not in Redis"),
+        Defect(EXPIRY_DROPS, Value.NONE, "a storm buffer that expires is thrown away"),
+        Defect(EVICTION_DROPS, Value.NONE, "a storm buffer is trusted to Redis alone, which may evict it"),
+        Defect(COUNT_TWICE, Value.NONE, "an update that succeeds after a conflict counts its alert twice"),
+        Defect(BACKOFF_FLAT, Value.NONE, "every pause between tries is as short as the first"),
+        Defect(QUEUE_DROPS, Value.NONE, "says queued of an alert that met a 429, and drops it"),
+        Defect(POOL_EXHAUSTED, Value.NONE, "never gives a Redis connection back to the pool"),
+        Defect(
+            FINGERPRINTS_MERGED,
+            Value.NONE,
+            f"every {MERGED_EVERY}th alert is taken for the one before it",
+        ),
+        Defect(LABELS_LOST, Value.NONE, "CRDs are made without the labels of their alert"),
+        Defect(BATCH_400, Value.NONE, "one unusable alert has all of its request refused with 400"),
+        Defect(LISTS_FEWER, Value.NONE, "a 207 leaves out the last alert of the request"),
+        Defect(HIDES_FAILURES, Value.NONE, "a 207 calls created what failed, also when everything did"),
+        Defect(BREAKER_FLAPS, Value.NONE, f"every {FLAP_EVERY}th good answer of Redis opens the breaker"),
+        Defect(BREAKER_LEAKS, Value.NONE, "the breaker says open and lets every call through"),
+        Defect(READY_WHILE_REFUSING, Value.NONE, "/readyz says ready while no alert can be taken"),
+        Defect(RECOVERY_LATE, Value.SECONDS, "the breaker closes that long after Redis is back"),
     )
 }
 

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from sandbox.gateway import log
 from sandbox.gateway.kubernetes_client import KubernetesClient, KubernetesError
-from sandbox.gateway.redis_cache import RedisAwayError, RedisCache
+from sandbox.gateway.redis_calls import RedisAwayError, RedisCalls
 
 REDIS_PERIOD_S = 0.25
 KUBERNETES_PERIOD_S = 0.5
@@ -47,10 +47,10 @@ class Health:
             await asyncio.sleep(KUBERNETES_PERIOD_S)
 
 
-async def watch_redis(cache: RedisCache) -> NoReturn:
+async def watch_redis(calls: RedisCalls) -> NoReturn:
     """Ping Redis through the breaker, for ever, so that it opens and closes without traffic too."""
     while True:
-        # The cache counts and logs a failure, and the breaker knows of it: that is the purpose of the ping.
+        # A failure is counted and logged, and the breaker knows of it: that is the purpose of the ping.
         with contextlib.suppress(RedisAwayError):
-            await cache.ping()
+            await calls.ping()
         await asyncio.sleep(REDIS_PERIOD_S)

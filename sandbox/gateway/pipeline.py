@@ -1,42 +1,25 @@
 """What happens to one alert: Redis is asked whether it is known, and the Kubernetes API makes it durable."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from sandbox.gateway import defects as planted
 from sandbox.gateway import log
 from sandbox.gateway import remediation_request as rr
 from sandbox.gateway.breaker import State
+from sandbox.gateway.clock import Clock
 from sandbox.gateway.deadline import Deadline
 from sandbox.gateway.defects import Defects
+from sandbox.gateway.entry import Entry
 from sandbox.gateway.kubernetes_client import KubernetesError
 from sandbox.gateway.metrics import Metrics
-from sandbox.gateway.redis_cache import RedisAwayError, RedisCache
-from sandbox.gateway.remediation_store import Claim, RemediationStore
+from sandbox.gateway.redis_cache import RedisCache
+from sandbox.gateway.redis_calls import RedisAwayError
+from sandbox.gateway.remediation_store import Claim, Occurrence, RemediationStore
+from sandbox.gateway.result import Result
+from sandbox.gateway.storm import StormDesk
 from sandbox.gateway.unsent import unsent
 from sandbox.gateway.webhook import Alert, WebhookError
-
-ACCEPTED = ("created", "duplicate", "resolved")
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What became of one alert.
-
-    `status` is created, duplicate or resolved (all accepted), failed (try again) or rejected (unusable).
-    """
-
-    status: str
-    message: str
-    fingerprint: str = ""
-    name: str = ""
-    count: int = 0
-    reason: str = ""
-
-    @property
-    def accepted(self) -> bool:
-        """Whether the sender may forget the alert."""
-        return self.status in ACCEPTED
+from sandbox.gateway.write_queue import WriteQueue
 
 
 class _RefusedError(Exception):
@@ -47,21 +30,36 @@ class Pipeline:
     """Processes alerts, any number at a time."""
 
     def __init__(
-        self, cache: RedisCache, store: RemediationStore, metrics: Metrics, defects: Defects
+        self,
+        cache: RedisCache,
+        store: RemediationStore,
+        storm: StormDesk,
+        queue: WriteQueue,
+        clock: Clock,
+        metrics: Metrics,
+        defects: Defects,
     ) -> None:
         self._cache = cache
         self._store = store
+        self._storm = storm
+        self._queue = queue
+        self._clock = clock
         self._metrics = metrics
         self._defects = defects
         self._in_fallback = False
         self._unsent = 0
+        self._alert_before: Alert | None = None
 
     async def process(self, alert: Alert | WebhookError, deadline: Deadline) -> Result:
-        """What became of `alert`; created and duplicate mean that the Kubernetes API has it. Never raises."""
+        """What became of `alert`. Never raises.
+
+        Created, duplicate and aggregated mean that the Kubernetes API has it, buffered and queued that Redis
+        has.
+        """
         self._metrics.alerts_received_total.inc()
         result = await self._outcome(alert, deadline)
         self._metrics.alerts_processed_total.labels(result.status).inc()
-        if result.status == "duplicate":
+        if result.duplicate:
             self._metrics.alerts_deduplicated_total.inc()
         if not result.accepted:
             self._metrics.alerts_rejected_total.labels(result.reason).inc()
@@ -75,15 +73,20 @@ class Pipeline:
             return Result("resolved", "resolved alerts are accepted and not recorded", alert.fingerprint)
         if self._defects.bite_every(planted.DROP_ONE_IN):
             return _acknowledged_without_record(alert)
+        entry = Entry.of(self._merged(alert), self._clock.now_s())
         try:
-            return await self._record(alert, deadline)
+            return await self._record(entry, deadline)
         except KubernetesError as error:
+            waiting = await self._queue.offer(entry, error)
+            if waiting is not None:
+                return waiting
             message, reason = str(error), f"kubernetes_{error.reason}"
         except _RefusedError as error:
             message, reason = str(error), "redis_away"
         return Result("failed", message, alert.fingerprint, reason=reason)
 
-    async def _record(self, alert: Alert, deadline: Deadline) -> Result:
+    async def _record(self, entry: Entry, deadline: Deadline) -> Result:
+        alert = entry.alert
         name, away = await self._lookup(alert)
         redis_is_sick = away is not None or self._cache.breaker.state is not State.CLOSED
         if redis_is_sick and self._defects.bite(planted.ACK_THEN_DROP):
@@ -93,21 +96,25 @@ class Pipeline:
         ):
             raise _RefusedError(f"Redis is away and the defect {defect} is planted")
         if name is not None:
-            count = await self._store.count_once_more(name, deadline)
+            count = await self._store.count_in(name, Occurrence(alert, "", entry.id), deadline)
             if count is not None:
                 return self._result(alert, Claim(name, created=False, count=count))
-        claim = await self._claim(alert, away, deadline)
+        taken, source = await self._storm.take(entry, deadline)
+        if taken is not None:
+            return taken
+        claim = await self._claim(entry, source, away, deadline)
         if away is None:
             await self._remember(alert, claim.name)
         if claim.created and self._defects.bite_every(planted.UNSENT_CRD, planted.UNSENT_CRD_EVERY):
             await self._record_unsent(alert, deadline)
         return self._result(alert, claim)
 
-    async def _claim(self, alert: Alert, away: str | None, deadline: Deadline) -> Claim:
-        source = "webhook" if away is None else "fallback"
+    async def _claim(self, entry: Entry, source: str, away: str | None, deadline: Deadline) -> Claim:
+        source = source or ("webhook" if away is None else "fallback")
         if away is not None and self._defects.bite(planted.TWO_CRDS):
-            return await self._store.create_with_random_name(alert, source, deadline)
-        return await self._store.claim(alert, source, deadline, look_first=away is not None)
+            return await self._store.create_with_random_name(entry.alert, source, deadline)
+        seen = Occurrence(entry.alert, source, entry.id)
+        return await self._store.record(seen, deadline, look_first=away is not None)
 
     async def _lookup(self, alert: Alert) -> tuple[str | None, str | None]:
         """The name that Redis knows, if any, and why Redis could not be asked, if so."""
@@ -122,7 +129,7 @@ class Pipeline:
 
     async def _remember(self, alert: Alert, name: str) -> None:
         try:
-            await self._cache.remember(alert.fingerprint, name)
+            await self._cache.remember([alert.fingerprint], name)
         except RedisAwayError as error:
             # The CRD is the record; without the key the next duplicate only takes the longer way to it.
             self._note_fallback(True, reason=error.reason)
@@ -134,6 +141,13 @@ class Pipeline:
             await self._store.claim(ghost, "webhook", deadline, look_first=False)
         except KubernetesError as error:
             log.warning("planted defect could not make its CRD", defect=planted.UNSENT_CRD, error=str(error))
+
+    def _merged(self, alert: Alert) -> Alert:
+        before, self._alert_before = self._alert_before, alert
+        if before is None or before.fingerprint == alert.fingerprint:
+            return alert
+        merge = self._defects.bite_every(planted.FINGERPRINTS_MERGED, planted.MERGED_EVERY)
+        return before if merge else alert
 
     def _note_fallback(self, now: bool, **fields: str) -> None:
         if now != self._in_fallback:

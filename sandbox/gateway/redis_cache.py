@@ -1,149 +1,41 @@
-"""The deduplication cache: fingerprint to CRD name in Redis, every call of it through the circuit breaker."""
+"""The deduplication cache: fingerprint to CRD name in Redis. A key is written only when the CRD exists."""
 
-import asyncio
-import os
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterable
 from typing import Any
 
-from redis import exceptions
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import MasterNotFoundError, Sentinel
-from redis.backoff import NoBackoff
 
-from sandbox.gateway import defects as planted
-from sandbox.gateway import log
-from sandbox.gateway.breaker import CircuitBreaker
-from sandbox.gateway.defects import Defects
 from sandbox.gateway.metrics import Metrics
-from sandbox.gateway.settings import Settings
+from sandbox.gateway.redis_calls import RedisCalls
 
 KEY_PREFIX = "gateway:dedup:fingerprint:"
 TTL_S = 300
-POOL_SIZE = 20
-SOCKET_TIMEOUT_S = 0.25
-# A call may ask several Sentinels and then connect; together they get this long.
-CALL_TIMEOUT_S = 0.5
-POOL_TIMEOUT_S = 0.25
-
-
-class RedisAwayError(Exception):
-    """Redis could not be asked, or did not answer; `reason` is one word for metrics."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"Redis is away: {reason}")
-        self.reason = reason
-
-
-def connect(settings: Settings) -> Redis:
-    """A client of the primary that the Sentinels name, or of the one address; nothing is sent yet."""
-    options: dict[str, Any] = {
-        "socket_timeout": SOCKET_TIMEOUT_S,
-        "socket_connect_timeout": SOCKET_TIMEOUT_S,
-        "retry": Retry(NoBackoff(), 0),  # the breaker and the fallback are the retry
-        "protocol": 2,
-        "driver_info": None,
-        "decode_responses": True,
-    }
-    # One more connection than calls at a time: a cancelled call may still hold its own for a moment.
-    if settings.sentinels:
-        untyped: Any = Sentinel  # the library gives it no types
-        sentinel = untyped(settings.sentinels, sentinel_kwargs=options, **options)
-        primary: Redis = sentinel.master_for(settings.redis_master, max_connections=POOL_SIZE + 1)
-        return primary
-    assert settings.redis_address is not None  # from_environment demands one of the two
-    host, port = settings.redis_address
-    return Redis(host=host, port=port, max_connections=POOL_SIZE + 1, **options)
 
 
 class RedisCache:
-    """Every method raises RedisAwayError when Redis cannot be used; none waits longer than about 0.75 s."""
+    """Every method raises RedisAwayError when Redis cannot be used."""
 
-    def __init__(self, client: Redis, breaker: CircuitBreaker, metrics: Metrics, defects: Defects) -> None:
-        self._client = client
-        self.breaker = breaker
+    def __init__(self, calls: RedisCalls, metrics: Metrics) -> None:
+        self._calls = calls
         self._metrics = metrics
-        self._defects = defects
-        self._slots = asyncio.Semaphore(POOL_SIZE)
-        self._last_call_failed = False
-        metrics.redis_pool_max_size.set(POOL_SIZE)
+        self.breaker = calls.breaker
 
     async def lookup(self, fingerprint: str) -> str | None:
         """The name of the CRD that holds this fingerprint, if it is known."""
-        name: str | None = await self._call(lambda: self._client.get(KEY_PREFIX + fingerprint))
+        name: str | None = await self._calls.call(lambda client: client.get(KEY_PREFIX + fingerprint))
+        if name is None:
+            self._metrics.dedup_cache_misses_total.inc()
+        else:
+            self._metrics.dedup_cache_hits_total.inc()
         return name
 
-    async def remember(self, fingerprint: str, name: str) -> None:
-        """Note the CRD that holds this fingerprint, for TTL_S seconds."""
-        await self._call(lambda: self._client.set(KEY_PREFIX + fingerprint, name, ex=TTL_S))
+    async def remember(self, fingerprints: Iterable[str], name: str) -> None:
+        """Note the CRD that holds these fingerprints, for TTL_S seconds."""
 
-    async def ping(self) -> None:
-        """Ask for a sign of life."""
-        await self._call(self._client.ping)
+        async def write(client: Redis) -> Any:
+            async with client.pipeline(transaction=False) as pipe:
+                for fingerprint in fingerprints:
+                    pipe.set(KEY_PREFIX + fingerprint, name, ex=TTL_S)
+                return await pipe.execute()
 
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._client.aclose()
-
-    async def _call(self, operation: Callable[[], Awaitable[Any]]) -> Any:
-        try:
-            async with asyncio.timeout(POOL_TIMEOUT_S):
-                await self._slots.acquire()
-        except TimeoutError as error:
-            raise RedisAwayError("pool_exhausted") from error
-        self._metrics.redis_pool_active_connections.inc()
-        try:
-            return await self._call_through_breaker(operation)
-        finally:
-            self._metrics.redis_pool_active_connections.dec()
-            self._slots.release()
-
-    async def _call_through_breaker(self, operation: Callable[[], Awaitable[Any]]) -> Any:
-        permit = self.breaker.acquire(time.monotonic())
-        if permit is None:
-            raise RedisAwayError("breaker_open")
-        try:
-            async with asyncio.timeout(CALL_TIMEOUT_S):
-                answer = await operation()
-        except (exceptions.RedisError, OSError) as error:  # OSError covers the built-in TimeoutError
-            self._note_failure(error)
-            self.breaker.fail(permit, time.monotonic())
-            raise RedisAwayError(_reason(error)) from error
-        except BaseException:
-            # Cancelled, most likely. A permit that is kept would block a half-open breaker for ever.
-            self.breaker.cancel(permit)
-            raise
-        if self._last_call_failed:
-            self._last_call_failed = False
-            self._metrics.redis_reconnect_success_total.inc()
-            log.info("redis answers again")
-        self.breaker.succeed(permit, time.monotonic())
-        return answer
-
-    def _note_failure(self, error: Exception) -> None:
-        reason = _reason(error)
-        self._metrics.redis_operation_errors_total.labels(reason).inc()
-        if not self._last_call_failed:
-            self._last_call_failed = True
-            log.warning("redis call failed", reason=reason, error=str(error))
-        if self._defects.bite(planted.CRASH):
-            log.warning("planted defect: exit at a Redis error", defect=planted.CRASH)
-            os._exit(1)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, MasterNotFoundError):
-        return "master_not_found"
-    # Behind Sentinels the library hides a ReadOnlyError in a ConnectionError with this text.
-    if isinstance(error, exceptions.ReadOnlyError) or "previous master" in str(error):
-        return "readonly"
-    if isinstance(error, exceptions.OutOfMemoryError):
-        return "oom"
-    if isinstance(error, exceptions.BusyLoadingError):
-        return "loading"
-    if isinstance(error, exceptions.TimeoutError | TimeoutError):
-        return "timeout"
-    if isinstance(error, exceptions.ConnectionError | OSError):
-        return "connection"
-    return "other"
+        await self._calls.call(write)

@@ -21,8 +21,10 @@ def name_of(fingerprint: str, generation: int) -> str:
     return f"rr-{fingerprint[:20]}" + (f"-{generation}" if generation > 1 else "")
 
 
-def body_of(alert: Alert, name: str, namespace: str, now: datetime, writer: str) -> dict[str, Any]:
-    """The object to create for the first occurrence of `alert`; `now` is in UTC."""
+def body_of(
+    alert: Alert, name: str, namespace: str, now: datetime, writer: str, count: int = 1
+) -> dict[str, Any]:
+    """The object to create for the first `count` occurrences of `alert`; `now` is in UTC."""
     moment = stamp(now)
     return {
         "apiVersion": API_VERSION,
@@ -30,45 +32,76 @@ def body_of(alert: Alert, name: str, namespace: str, now: datetime, writer: str)
         "metadata": {
             "name": name,
             "namespace": namespace,
-            "labels": {
-                "kubernaut.io/signal-type": "prometheus-alert",
-                # A label value holds at most 63 characters, one less than a fingerprint.
-                "kubernaut.io/signal-fingerprint": alert.fingerprint[:63],
-                "kubernaut.io/severity": alert.severity,
-                "app.kubernetes.io/managed-by": "gateway-service",
-                "app.kubernetes.io/component": "remediation",
-            },
+            "labels": labels_of(alert.fingerprint, alert.severity),
             "annotations": {"kubernaut.io/created-at": moment, CREATOR_ANNOTATION: writer},
         },
-        "spec": {
-            "signalFingerprint": alert.fingerprint,
-            "signalName": alert.name,
-            "severity": alert.severity,
-            "signalType": "prometheus-alert",
-            "signalSource": "prometheus",
-            "targetType": "kubernetes",
-            "firingTime": alert.starts_at or moment,
-            "receivedTime": moment,
+        "spec": spec_of(alert, alert.fingerprint, now)
+        | {
             "signalLabels": dict(alert.labels),
             "signalAnnotations": dict(alert.annotations),
             "originalPayload": base64.b64encode(json.dumps(alert.raw).encode()).decode(),
-            "deduplication": {
-                "isDuplicate": False,
-                "firstSeen": moment,
-                "lastSeen": moment,
-                "occurrenceCount": 1,
-            },
+            "deduplication": deduplication_of(count, now),
         },
     }
 
 
-def counted_once_more(request: dict[str, Any], now: datetime, writer: str) -> dict[str, Any]:
-    """A copy of `request`, as read from the API, with its occurrenceCount raised by one."""
+def labels_of(fingerprint: str, severity: str) -> dict[str, str]:
+    """The labels of a request."""
+    return {
+        "kubernaut.io/signal-type": "prometheus-alert",
+        # A label value holds at most 63 characters, one less than a fingerprint.
+        "kubernaut.io/signal-fingerprint": fingerprint[:63],
+        "kubernaut.io/severity": severity,
+        "app.kubernetes.io/managed-by": "gateway-service",
+        "app.kubernetes.io/component": "remediation",
+    }
+
+
+def spec_of(alert: Alert, fingerprint: str, now: datetime) -> dict[str, Any]:
+    """What the spec of a request for one alert and that of a storm which it begins have in common."""
+    return {
+        "signalFingerprint": fingerprint,
+        "signalName": alert.name,
+        "severity": alert.severity,
+        "signalType": "prometheus-alert",
+        "signalSource": "prometheus",
+        "targetType": "kubernetes",
+        "firingTime": alert.starts_at or stamp(now),
+        "receivedTime": stamp(now),
+    }
+
+
+def deduplication_of(count: int, now: datetime) -> dict[str, Any]:
+    """The part of the spec that counts, after `count` occurrences at `now`."""
+    return {
+        "isDuplicate": False,
+        "firstSeen": stamp(now),
+        "lastSeen": stamp(now),
+        "occurrenceCount": count,
+    }
+
+
+def counted(
+    request: dict[str, Any], now: datetime, writer: str, *, fingerprint: str, by: int = 1
+) -> dict[str, Any]:
+    """A copy of `request`, as read from the API, with its occurrenceCount raised by `by`.
+
+    In a storm's request the count of the member with this fingerprint is raised too.
+    """
     spec, metadata = request["spec"], request["metadata"]
     deduplication = spec.get("deduplication", {}) | {
         "lastSeen": stamp(now),
-        "occurrenceCount": count_of(request) + 1,
+        "occurrenceCount": count_of(request) + by,
     }
+    if "stormMembers" in spec:
+        spec = spec | {
+            "stormMembers": [
+                member | {"lastSeen": stamp(now), "occurrenceCount": member["occurrenceCount"] + by}
+                if member["fingerprint"] == fingerprint
+                else member
+                for member in spec["stormMembers"]
+            ]
+        }
     annotations = (metadata.get("annotations") or {}) | {WRITER_ANNOTATION: writer}
     return request | {
         "spec": spec | {"deduplication": deduplication},
@@ -76,8 +109,11 @@ def counted_once_more(request: dict[str, Any], now: datetime, writer: str) -> di
     }
 
 
-def count_of(request: dict[str, Any]) -> int:
-    """How often the alert of `request` was seen."""
+def count_of(request: dict[str, Any], fingerprint: str = "") -> int:
+    """How often the alert of `request` was seen; of a storm: the member with this fingerprint, or all."""
+    for member in request["spec"].get("stormMembers", []):
+        if member["fingerprint"] == fingerprint:
+            return int(member["occurrenceCount"])
     return int(request["spec"].get("deduplication", {}).get("occurrenceCount", 0))
 
 

@@ -3,8 +3,6 @@
 Its name follows from the fingerprint, so that the API itself refuses a second one, with or without Redis.
 """
 
-import asyncio
-import random
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,20 +11,12 @@ from typing import Any
 from sandbox.gateway import defects as planted
 from sandbox.gateway import log
 from sandbox.gateway import remediation_request as rr
+from sandbox.gateway.crd_updater import CrdUpdater
 from sandbox.gateway.deadline import Deadline
 from sandbox.gateway.defects import Defects
-from sandbox.gateway.kubernetes_client import (
-    AlreadyExistsError,
-    ConflictError,
-    KubernetesClient,
-    KubernetesError,
-)
+from sandbox.gateway.kubernetes_client import AlreadyExistsError, KubernetesClient
 from sandbox.gateway.metrics import Metrics
 from sandbox.gateway.webhook import Alert
-
-COUNT_TRIES = 8
-_FIRST_CONFLICT_BACKOFF_S = 0.1
-_LONGEST_CONFLICT_BACKOFF_S = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +28,27 @@ class Claim:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """An alert to be recorded: seen `count` times, and written as `writer`, a name that is used only once."""
+
+    alert: Alert
+    source: str
+    writer: str
+    count: int = 1
+
+    @classmethod
+    def once(cls, alert: Alert, source: str) -> "Occurrence":
+        """The alert of one webhook."""
+        return cls(alert, source, uuid.uuid4().hex)
+
+
 class RemediationStore:
     """Every method raises KubernetesError when the API, or the deadline, does not let it finish."""
 
     def __init__(self, client: KubernetesClient, metrics: Metrics, defects: Defects) -> None:
         self._client = client
+        self._updater = CrdUpdater(client, metrics, defects)
         self._metrics = metrics
         self._defects = defects
 
@@ -52,74 +58,72 @@ class RemediationStore:
         return self._client.namespace
 
     async def claim(self, alert: Alert, source: str, deadline: Deadline, *, look_first: bool) -> Claim:
-        """Create the CRD of `alert`, or count it in the one there is. `look_first` saves a refused create.
+        """Create the CRD of `alert`, or count it in the one there is. `look_first` saves a refused create."""
+        return await self.record(Occurrence.once(alert, source), deadline, look_first=look_first)
 
-        A CRD in a terminal phase, or being deleted, makes way for the next name.
+    async def record(self, seen: Occurrence, deadline: Deadline, *, look_first: bool) -> Claim:
+        """Create the CRD of an occurrence, or count it in the one there is.
+
+        What the same writer has created is not written again. A CRD in a terminal phase, or being deleted,
+        makes way for the next name.
         """
-        writer = uuid.uuid4().hex
         generation = 1
         while True:
-            name = rr.name_of(alert.fingerprint, generation)
-            existing = await self._client.get(name, deadline) if look_first else None
+            name = rr.name_of(seen.alert.fingerprint, generation)
+            existing = await self._client.get(name, deadline, reason="dedup_fallback") if look_first else None
             if existing is None:
-                if await self._create(alert, name, writer, source, deadline):
-                    return Claim(name, created=True, count=1)
-                existing = await self._client.get(name, deadline)
+                if await self._create(seen, name, deadline):
+                    return Claim(name, created=True, count=seen.count)
+                existing = await self._client.get(name, deadline, reason="dedup_check")
             if existing is None:
                 continue  # it was deleted between the two questions: its name is free again
-            if rr.created_by(existing, writer):
-                return Claim(name, created=True, count=1)
-            count = await self.count_once_more(name, deadline, existing)
+            if rr.created_by(existing, seen.writer):
+                return Claim(name, created=True, count=seen.count)
+            count = await self._count(name, seen, deadline, existing)
             if count is not None:
                 return Claim(name, created=False, count=count)
             generation += 1
 
+    async def is_held(self, alert: Alert, deadline: Deadline) -> bool:
+        """Whether a CRD of this alert alone is alive."""
+        generation = 1
+        while True:
+            name = rr.name_of(alert.fingerprint, generation)
+            found = await self._client.get(name, deadline, reason="dedup_check")
+            if found is None or not rr.is_finished(found):
+                return found is not None
+            generation += 1
+
     async def create_with_random_name(self, alert: Alert, source: str, deadline: Deadline) -> Claim:
         """Create a CRD that no duplicate can find: what the planted defect two-crds-after-failover does."""
-        writer = uuid.uuid4().hex
-        name = f"rr-{alert.fingerprint[:20]}-{writer[:8]}"
-        await self._create(alert, name, writer, source, deadline)
+        seen = Occurrence.once(alert, source)
+        name = f"rr-{alert.fingerprint[:20]}-{seen.writer[:8]}"
+        await self._create(seen, name, deadline)
         return Claim(name, created=True, count=1)
 
-    async def count_once_more(
-        self, name: str, deadline: Deadline, current: dict[str, Any] | None = None
+    async def count_in(self, name: str, seen: Occurrence, deadline: Deadline) -> int | None:
+        """Count an occurrence in a CRD and return its occurrenceCount; None when it is gone or finished."""
+        return await self._count(name, seen, deadline, None)
+
+    async def _count(
+        self, name: str, seen: Occurrence, deadline: Deadline, current: dict[str, Any] | None
     ) -> int | None:
-        """Raise the occurrenceCount of a CRD by one and return it; None when the CRD is gone or finished.
+        def change(request: dict[str, Any], writer: str) -> dict[str, Any]:
+            fingerprint = seen.alert.fingerprint
+            return rr.counted(request, datetime.now(UTC), writer, fingerprint=fingerprint, by=seen.count)
 
-        Optimistic concurrency: read, write with the resourceVersion read, and again after a conflict, with
-        full jitter (a pause drawn from 0 to the backoff), without which writers keep colliding.
-        """
-        writer = uuid.uuid4().hex
-        backoff_s = _FIRST_CONFLICT_BACKOFF_S
-        for conflicts in range(COUNT_TRIES):
-            if current is None:
-                current = await self._client.get(name, deadline)
-            if current is not None and rr.written_by(current, writer):
-                return rr.count_of(current)  # a write whose answer was lost did arrive
-            if current is None or rr.is_finished(current):
-                return None
-            counted = rr.counted_once_more(current, datetime.now(UTC), writer)
-            try:
-                await self._client.replace(counted, deadline)
-            except ConflictError:
-                self._metrics.crd_update_conflicts_total.inc()
-                if self._defects.bite(planted.COUNT_LOST):
-                    return rr.count_of(counted)
-                current = None
-                await asyncio.sleep(min(random.uniform(0, backoff_s), max(0.0, deadline.remaining_s())))
-                backoff_s = min(2 * backoff_s, _LONGEST_CONFLICT_BACKOFF_S)
-                continue
-            if conflicts:
-                self._metrics.crd_update_retry_success_total.inc()
-            return rr.count_of(counted)
-        raise KubernetesError("conflict", f"{name}: {COUNT_TRIES} updates in a row met a conflict")
+        request = await self._updater.update(name, change, deadline, current=current, writer=seen.writer)
+        return None if request is None else rr.count_of(request, seen.alert.fingerprint)
 
-    async def _create(self, alert: Alert, name: str, writer: str, source: str, deadline: Deadline) -> bool:
-        body = rr.body_of(alert, name, self.namespace, datetime.now(UTC), writer)
+    async def _create(self, seen: Occurrence, name: str, deadline: Deadline) -> bool:
+        alert = seen.alert
+        body = rr.body_of(alert, name, self.namespace, datetime.now(UTC), seen.writer, seen.count)
+        if self._defects.bite(planted.LABELS_LOST):
+            body["spec"]["signalLabels"] = {}
         try:
             await self._client.create(body, deadline)
         except AlreadyExistsError:
             return False
-        self._metrics.crds_created_total.labels(source).inc()
-        log.info("crd created", name=name, fingerprint=alert.fingerprint, source=source)
+        self._metrics.crds_created_total.labels(seen.source).inc()
+        log.info("crd created", name=name, fingerprint=alert.fingerprint, source=seen.source)
         return True

@@ -1,23 +1,16 @@
-"""The running Gateway: everything put together on one uvicorn server, until a signal ends it."""
+"""The running Gateway: one uvicorn server and the loops beside it, until a signal ends them."""
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
 
-from sandbox.gateway import kubeconfig, log, redis_cache
+from sandbox.gateway import kubeconfig, log
 from sandbox.gateway.app import GatewayApp
-from sandbox.gateway.breaker import CircuitBreaker, Policy, State
-from sandbox.gateway.defective_breaker import DefectiveBreaker
-from sandbox.gateway.defects import Defects
-from sandbox.gateway.health import Health, watch_redis
-from sandbox.gateway.kubernetes_client import KubernetesClient
-from sandbox.gateway.metrics import Metrics
-from sandbox.gateway.pipeline import Pipeline
-from sandbox.gateway.redis_cache import RedisCache
-from sandbox.gateway.remediation_store import RemediationStore
+from sandbox.gateway.assembly import Gateway
+from sandbox.gateway.health import Health
 from sandbox.gateway.settings import Settings
 
 # After a signal: how long readiness says 503 with the listener still open, then how long requests may go on.
@@ -37,42 +30,22 @@ class _Server(uvicorn.Server):
 async def run(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; the exit code. Raises SettingsError for an unusable kubeconfig."""
     cluster = kubeconfig.read(settings.kubeconfig)
-    metrics = Metrics(settings.defects)
-    defects = Defects(dict(settings.defects), lambda name: metrics.defect_triggered_total.labels(name).inc())
-    breaker = DefectiveBreaker(Policy(), _breaker_watcher(metrics), defects)
-    cache = RedisCache(redis_cache.connect(settings), breaker, metrics, defects)
-    client = KubernetesClient(cluster, settings.namespace, metrics)
-    health = Health()
-    server = _server(settings, _app(cache, client, breaker, health, metrics, defects))
-    _end_on_signals(server, health)
+    gateway = Gateway(settings, cluster)
+    server = _server(settings, gateway.app)
+    _end_on_signals(server, gateway.health)
     log.info("gateway starts", listen=":".join(map(str, settings.listen)), defects=sorted(settings.defects))
     try:
+        await gateway.recover()
         # A loop that ends by an error ends the group, and with it the process: nothing dies in silence.
         async with asyncio.TaskGroup() as group:
-            loops = [
-                group.create_task(health.watch_kubernetes(client)),
-                group.create_task(watch_redis(cache)),
-            ]
+            loops = [group.create_task(loop) for loop in gateway.loops()]
             await server.serve()
             for loop in loops:
                 loop.cancel()
     finally:
-        await cache.close()
-        await client.close()
+        await gateway.close()
     log.info("gateway ends")
     return 0
-
-
-def _app(
-    cache: RedisCache,
-    client: KubernetesClient,
-    breaker: CircuitBreaker,
-    health: Health,
-    metrics: Metrics,
-    defects: Defects,
-) -> GatewayApp:
-    pipeline = Pipeline(cache, RemediationStore(client, metrics, defects), metrics, defects)
-    return GatewayApp(pipeline, health, breaker, metrics, defects, client.namespace)
 
 
 def _server(settings: Settings, app: GatewayApp) -> _Server:
@@ -89,15 +62,6 @@ def _server(settings: Settings, app: GatewayApp) -> _Server:
         timeout_graceful_shutdown=FINISH_S,
     )
     return _Server(config)
-
-
-def _breaker_watcher(metrics: Metrics) -> Callable[[State, State], None]:
-    def changed(old: State, new: State) -> None:
-        metrics.breaker_state.labels("redis").set(new)
-        metrics.breaker_state_changes_total.labels("redis", new.name.lower()).inc()
-        log.info("breaker changed", component="redis", old=old.name.lower(), new=new.name.lower())
-
-    return changed
 
 
 def _end_on_signals(server: uvicorn.Server, health: Health) -> None:
