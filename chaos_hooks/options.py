@@ -35,7 +35,7 @@ class Options:
     count: int
     duration: str
     alert_name: str
-    resume: str
+    resume: str = ""
     prometheus_url: str = ""
 
 
@@ -71,8 +71,8 @@ def _options() -> tuple[_Option, ...]:
         _Option("gateway-command", "", "program the sandbox runs in the reference Gateway's place"),
         _Option("gateway-port", 0, "port the sandbox's Gateway listens on (default: a free one)"),
         _Option("start-args", "", "further arguments for the target's start command, as a shell reads them"),
-        _Option("prometheus-url", "", "Prometheus that scrapes the Gateway, asked at the end of a run"),
         _Option("resume", "", "go on with a campaign that was broken off: its id, its path, or latest"),
+        _Option("prometheus-url", "", "Prometheus that scrapes the Gateway, asked at the end of a run"),
         _Option("runs-dir", "", "folder that gets a folder for each run (default: reports/runs)"),
     )
 
@@ -133,8 +133,8 @@ def read(parsed: argparse.Namespace) -> Options:
         count=int(got["chaos_count"] or 0),
         duration=got["chaos_duration"] or "",
         alert_name=got["chaos_alert_name"] or "",
-        prometheus_url=got["chaos_prometheus_url"] or "",
         resume=got["chaos_resume"] or "",
+        prometheus_url=got["chaos_prometheus_url"] or "",
     )
 
 

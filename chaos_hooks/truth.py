@@ -132,8 +132,8 @@ def resource_of(item: Mapping[str, Any], naming: Naming, rules: ResourceRules) -
         aggregated=aggregated,
         # A release that keeps no count covers its creator and nobody else.
         count=count if isinstance(count, int) else 1,
-        members=tuple(_member(each, naming) for each in _at(item, rules.members) or ()),
         window=str(_at(item, rules.window) or ""),
+        members=tuple(_member(each, naming) for each in _at(item, rules.members) or ()),
     )
 
 

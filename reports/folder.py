@@ -4,7 +4,8 @@
 
     run.json            what was to be done (written first)
     ledger.jsonl        open, begin/end of each alert (of each try "t", if it was sent again), seal
-    baseline.json       the Gateway's metrics before the first alert; post.json after the settling
+    baseline.json       the Gateway's metrics before the first alert
+    post.json           the same after the settling
     observations.jsonl  one line a probe's answer
     injections.jsonl    one line a change of an injection; the last of each name counts
     truth.json          the RemediationRequests as read at the end
@@ -66,7 +67,8 @@ def write_end(folder: Path, ended: str, detail: str) -> None:
 
 
 def write_metrics(folder: Path, when: str, snapshot: Mapping[str, object]) -> None:
-    """Write all that the Gateway's metrics say: ``when`` is baseline, post, or promql for the whole run.
+    """Write all that the Gateway's metrics say at one time: ``when`` is baseline or post; or promql, for what
+    the plan's queries say of the whole run.
 
     Raises:
         OSError: if the disk does not take it.

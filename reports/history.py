@@ -135,9 +135,9 @@ class Resource:
     """A RemediationRequest as it was read back, with the alerts that can be recognised in it.
 
     ``creator`` is the alert whose id stands in its annotation, ``subject`` the one in its pod label,
-    ``aggregated`` those in its affected resources; ``count`` is its occurrence count. ``members`` are those
-    of an aggregated one, for releases that keep more of them than their names; ``window`` is the
-    id of the storm window that it came from, empty if it names none.
+    ``aggregated`` those in its affected resources; ``count`` is its occurrence count; ``window`` is the id of
+    the storm window that it came from, empty if it names none. ``members`` are
+    those of an aggregated one, for releases that keep more of them than their names.
     """
 
     name: str
@@ -146,8 +146,8 @@ class Resource:
     subject: int | None
     aggregated: tuple[int, ...]
     count: int
-    members: tuple[Member, ...] = ()
     window: str = ""
+    members: tuple[Member, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,8 +169,18 @@ def path_names(path: str) -> tuple[str, ...]:
     return tuple(bracketed or plain for bracketed, plain in re.findall(r"\[([^\[\]]+)\]|([^.\[\]]+)", path))
 
 
-_PATHS = ("annotations", "labels", "count", "aggregated", "members", "window")
-_RESOURCE = ("group", "version", "plural", *_PATHS)
+_RESOURCE = (
+    "group",
+    "version",
+    "plural",
+    "annotations",
+    "labels",
+    "count",
+    "aggregated",
+    "window",
+    "members",
+)
+_PATHS = ("annotations", "labels", "count", "aggregated", "window", "members")
 _ENDPOINT = (
     "gateway_url",
     "metrics_url",

@@ -186,7 +186,7 @@ def test_members_of_an_aggregated_resource_are_joined_by_their_own_ids_and_count
     """A storm's resource names each member's alert; a repeat of a member is covered by that member's count,
     and an alert that is no member is lost."""
     members = (Member(0, 0, 2), Member(2, 2, 1))
-    storm = Resource("rr-storm", "u", None, None, (0, 2), 3, members)
+    storm = Resource("rr-storm", "u", None, None, (0, 2), 3, members=members)
     attempts = (
         attempt(0, kind="aggregated"),
         attempt(1, subject=0, kind="duplicate"),

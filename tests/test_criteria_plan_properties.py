@@ -129,7 +129,7 @@ def a_resource(draw: st.DrawFn) -> Resource:
     members = tuple(draw(st.lists(st.integers(0, 5), max_size=3)))
     uid = draw(st.sampled_from(["a", "b", "c"]))
     window = draw(st.sampled_from(["", "w-1", "w-2"]))
-    return Resource(f"rr-{uid}", uid, draw(ids), draw(ids), members, draw(st.integers(0, 4)), window=window)
+    return Resource(f"rr-{uid}", uid, draw(ids), draw(ids), members, draw(st.integers(0, 4)), window)
 
 
 @st.composite

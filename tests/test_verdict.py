@@ -201,7 +201,7 @@ def test_a_module_that_is_no_criterion_is_undecided(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("asked", "got"),
     [
-        (Asked("zero_los", {}), "unknown criterion 'zero_los'; there are: breaker_opens, "),
+        (Asked("zero_los", {}), "unknown criterion 'zero_los'; there are: all_created, "),
         (Asked("zero_loss", {"x": 1}), "zero_loss: unknown option 'x'; it takes: (none)"),
         (Asked("breaker_opens", {}), "breaker_opens: option 'within_s' is missing"),
         (Asked("recovery", {"within": 1}), "recovery: unknown option 'within'; it takes: after, component, "),
