@@ -96,10 +96,8 @@ class Workbench:
     def begin(self) -> None:
         """Start the probes and write down what is to be done; the next thing is the first alert."""
         assert self.prober
-        facts = {**self._facts, "queries": promql.source(self._prometheus)}
-        run = description.describe(
-            self.run_id, self.scenario, self._target, self._options, self.naming, facts
-        )
+        told = {**self._facts, "queries": promql.source(self._prometheus)}
+        run = description.describe(self.run_id, self.scenario, self._target, self._options, self.naming, told)
         run_folder.write_run(self.folder, self._clock.placed(run))
         self.began = True
         description.point_latest(self.folder)

@@ -122,8 +122,8 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One alert's place in an aggregated RemediationRequest: the alert whose id it carries, the one in its pod
-    label, and how often it occurred."""
+    """One alert's place in an aggregated RemediationRequest: the alert whose id it carries, the one in its
+    pod label, and how often it occurred."""
 
     creator: int | None
     subject: int | None

@@ -126,6 +126,19 @@ def test_a_late_alert_joins_no_old_window(
     assert answer("new_window", told) == (status, got)
 
 
+@pytest.mark.parametrize(("again_s", "status"), [(8.0, PASS), (2.4, UNKNOWN), (99.0, UNKNOWN)])
+def test_a_few_late_alerts_had_a_buffer_of_their_own_if_it_expires(again_s: float, status: Status) -> None:
+    """The old one expires as the fault begins; another expiration after the late alert of 7 s is its own."""
+
+    def expired(at_s: float) -> dict[str, float]:
+        return {"windows_opened": 0.0, "buffer.expired": float(at_s >= 2.2) + float(at_s >= again_s)}
+
+    told = stormy(histories.resource(0), histories.resource(7), observations=metrics(expired))
+    late = (*told.attempts[:2], told.attempts[7])
+
+    assert answer("new_window", replace(told, attempts=late))[0] is status
+
+
 def test_a_window_that_is_not_known_is_unknown() -> None:
     """Nothing to look at, no alerts on one side, no fault."""
     told = stormy(histories.resource(0), histories.resource(7))

@@ -9,7 +9,7 @@ import pytest
 from plan_histories import FAIL, PASS, UNKNOWN, answer, check, metrics, seen
 
 from reports.finding import Status
-from reports.history import History, Outcome
+from reports.history import History, Member, Outcome
 
 
 def burst(count: int, *, unsure: int = 0, overlap: bool = True, **more: float) -> History:
@@ -66,6 +66,15 @@ def test_two_resources_of_one_alert_count_together() -> None:
     told = replace(burst(10), resources=(histories.resource(0, count=10), second))
 
     assert answer("count_exact", told)[0] is PASS
+
+
+@pytest.mark.parametrize(("count", "status"), [(10, FAIL), (11, PASS), (12, FAIL)])
+def test_a_storm_s_members_have_counts_of_their_own(count: int, status: Status) -> None:
+    """Where the release keeps them; the storm's own count is that of all its members."""
+    members = (Member(0, 0, count), Member(99, 99, 5))
+    storm = histories.resource(0, creator=None, subject=None, aggregated=(0, 99), count=16, members=members)
+
+    assert answer("count_exact", replace(burst(11), resources=(storm,)))[0] is status
 
 
 def test_counts_that_are_not_known_are_unknown() -> None:

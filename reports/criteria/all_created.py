@@ -18,6 +18,7 @@ def check(history: History) -> Finding:
         return unknown(_WANTED, "the resources were never read", 0, mend)
     acked = [a for a in history.of(Outcome.ACKED) if a.kind != "resolved"]
     named = {r.creator for r in history.resources} | {n for r in history.resources for n in r.aggregated}
+    named |= {m.creator for r in history.resources for m in r.members}
     lost = set(account(history).lost)
     missing = [a for a in acked if a.number in lost or (_original(a) and a.number not in named)]
     got = f"{len(missing)} of {len(acked)} in none"

@@ -8,22 +8,22 @@ from __future__ import annotations
 from collections import Counter
 
 from reports.finding import Finding, failed, passed, unknown
-from reports.history import History, Outcome, Resource
+from reports.history import History, Member, Outcome, Resource
 
 _WANTED = "occurrence counts equal to the acknowledged sends"
 
 
 def check(history: History) -> Finding:
-    """Compare the sends of each label set with the counts of its resources; alerts in aggregated ones, which
-    keep no count for each, are left out."""
+    """Compare the sends of each label set with the counts of its resources; alerts in aggregated ones that
+    keep no count of each member are left out."""
     if history.resources is None:
         mend = "let the run end by itself, with the Kubernetes API reachable"
         return unknown(_WANTED, "the resources were never read", 0, mend)
     acked = Counter(a.subject for a in history.of(Outcome.ACKED) if a.kind != "resolved")
     unsure = Counter(a.subject for a in history.of(Outcome.INDETERMINATE))
-    members = {n for r in history.resources for n in r.aggregated}
-    counts = _counts(history, [r for r in history.resources if not r.aggregated])
-    judged = sorted(subject for subject in acked if subject not in members)
+    uncounted = {n for r in history.resources if not r.members for n in r.aggregated}
+    counts = _counts(history, history.resources)
+    judged = sorted(subject for subject in acked if subject not in uncounted)
     wrong = [s for s in judged if not acked[s] <= counts[s] <= acked[s] + unsure[s]]
     got = f"{len(wrong)} of {len(judged)} differ"
     numbers = {"wrong": float(len(wrong)), "judged": float(len(judged))}
@@ -39,15 +39,17 @@ def check(history: History) -> Finding:
     return passed(_WANTED, got, len(judged), numbers)
 
 
-def _counts(history: History, resources: list[Resource]) -> Counter[int]:
+def _counts(history: History, resources: tuple[Resource, ...]) -> Counter[int]:
     subject_of = {a.number: a.subject for a in history.attempts}
     counts: Counter[int] = Counter()
     for resource in resources:
-        subject = resource.subject
-        if subject is None and resource.creator is not None:
-            subject = subject_of.get(resource.creator)
-        if subject is not None:
-            counts[subject] += resource.count
+        counted: tuple[Resource | Member, ...] = () if resource.aggregated else (resource,)
+        for each in resource.members or counted:
+            subject = each.subject
+            if subject is None and each.creator is not None:
+                subject = subject_of.get(each.creator)
+            if subject is not None:
+                counts[subject] += each.count
     return counts
 
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 from reports import counters, signals
 from reports.finding import Finding, failed, passed, unknown
 from reports.history import Attempt, History, Outcome, Resource
-from reports.interval import Interval
 
 _WANTED = "a new window after the fault began"
 
 
 def check(history: History, *, fault: str = "") -> Finding:
     """Compare the windows, or else the aggregated resources, of the alerts from before and after: they may
-    share none. Where not both have a window, the counter of opened ones must have risen again.
-
-    A few late alerts may open none, as they are no storm: that is UNKNOWN.
+    share none. Where not both have a window, a counter must tell of the new one: windows opened after the
+    fault began, or, as a few late alerts are no storm, a buffer that expired after they came.
     """
     on = signals.while_on(history, fault)
     if on is None:
@@ -35,7 +33,7 @@ def check(history: History, *, fault: str = "") -> Finding:
     if all(windows):
         got = f"{len(windows[1])} new beside {len(windows[0])} from before"
         return passed(_WANTED, got, len(acked))
-    return _counted(history, on)
+    return _counted(history, on.earliest_s, min(a.begun_s or 0.0 for a in after))
 
 
 def _holders(history: History, attempts: list[Attempt]) -> list[Resource]:
@@ -49,14 +47,22 @@ def _joined(resource: Resource, old: list[Resource]) -> bool:
     return same or any(r.window == resource.window != "" for r in old)
 
 
-def _counted(history: History, on: Interval) -> Finding:
+def _counted(history: History, began_s: float, late_s: float) -> Finding:
+    """Look at the counters, since the fault began and since the first late alert."""
     samples = history.samples(signals.METRICS)
-    growth = counters.grown(samples, "windows_opened", on.earliest_s)
-    if growth is None:
+    opened = counters.grown(samples, "windows_opened", began_s)
+    # Only what was asked after the late alert came: the old buffer may expire right before it.
+    expired = counters.grown([o for o in samples if o.asked_s >= late_s], "buffer.expired")
+    known = [growth for growth in (opened, expired) if growth]
+    if not known:
         mend = "map metrics.windows_opened or resources.window in the target file"
         return unknown(_WANTED, "neither window ids nor their counter are known", 0, mend)
-    if growth.total:
-        got = f"{growth.total:g} opened after the fault began"
-        return passed(_WANTED, got, growth.samples, {"opened": growth.total})
-    mend = "send enough alerts after the fault began that they open a window"
-    return unknown(_WANTED, "none was opened, and no old one joined", growth.samples, mend)
+    if opened and opened.total:
+        got = f"{opened.total:g} opened after the fault began"
+        return passed(_WANTED, got, opened.samples, {"opened": opened.total})
+    if expired and expired.total:
+        got = "a buffer of the late alerts' own, which expired in its turn"
+        return passed(_WANTED, got, expired.samples, {"expired": expired.total})
+    mend = "send enough alerts after the fault began that they open a window, or let their buffer expire"
+    count = max(growth.samples for growth in known)
+    return unknown(_WANTED, "none was opened, and no old one joined", count, mend)
