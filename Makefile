@@ -3,6 +3,7 @@ SCENARIO ?= redis-master-failure
 PACE ?= quick
 DEFECTS ?=
 ARGS ?=
+TESTS ?=
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -30,8 +31,9 @@ lint: $(VENV)/.test-ready
 	$(BIN)/mypy shapes reports chaos_hooks sandbox locustfile.py
 	$(BIN)/lint-imports
 
+# Three at a time, each file in one process: most of them wait for real processes, not for a core.
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n 3 --dist loadfile $(TESTS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -9,6 +9,7 @@ import gevent
 import gevent.event
 
 from chaos_hooks.delivery import Told
+from chaos_hooks.errors import RecordError
 from chaos_hooks.live_run import LiveRun, Result
 from chaos_hooks.options import Options
 from shapes.scenario import Scenario
@@ -28,7 +29,8 @@ class CampaignRun:
     """Runs every entry, also after one that failed; `results` has one Result for each that was run.
 
     A single scenario is a campaign of one. ``finished`` is called after each entry with its index and result,
-    so that an interruption loses nothing.
+    so that an interruption loses nothing. If the disk does not take that, no further entry is begun, and
+    `problem` says why.
     """
 
     def __init__(
@@ -42,6 +44,8 @@ class CampaignRun:
         self.current: LiveRun | None = None
         self.results: dict[int, Result] = {}
         self.broken_off = ""
+        self.problem = ""
+        self._whole = False
         self._entries = entries
         self._options = options
         self._say = say
@@ -67,6 +71,13 @@ class CampaignRun:
         """Return whether every entry has its result, or the campaign was broken off."""
         return self._over.is_set()
 
+    @property
+    def ended(self) -> str:
+        """Return how it ended: completed, interrupted, or failed, when something kept it from going on."""
+        if self.broken_off:
+            return "interrupted"
+        return "completed" if self._whole else "failed"
+
     def break_off(self, reason: str) -> None:
         """End the run that goes on, begin no other, and return when that is done."""
         if self._over.is_set():
@@ -88,6 +99,10 @@ class CampaignRun:
                     self._say(f"\n{index + 1} of {len(self._entries)}: {entry.scenario.name}")
                 self.results[index] = self._one(entry)
                 self._finished(index, self.results[index])
+            self._whole = True
+        except RecordError as problem:
+            self.problem = str(problem)
+            self._say(f"alertstorm: {problem}")
         finally:
             self._over.set()
             self._changed.set()

@@ -26,7 +26,6 @@ class CampaignRecord:
     def __init__(self, folder: Path, plan: CampaignPlan) -> None:
         self.folder = folder
         self.plan = plan
-        self._write()
 
     @classmethod
     def begin(cls, runs: Path, entries: list[Entry], pace: str) -> CampaignRecord:
@@ -34,6 +33,7 @@ class CampaignRecord:
 
         Raises:
             SetupError: if the folder cannot be made.
+            RecordError: if the disk does not take what belongs into it.
         """
         name = f"campaign-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{description.token()}"
         folder = runs / name
@@ -49,8 +49,23 @@ class CampaignRecord:
             command=command,
             entries=tuple(_planned(entry) for entry in entries),
         )
-        description.point_latest(folder, LATEST)
-        return cls(folder, plan)
+        record = cls(folder, plan)
+        record._write()
+        try:
+            description.point_latest(folder, LATEST)
+        except OSError as problem:
+            place = folder.parent / LATEST
+            raise RecordError(f"{place}: cannot be made a link ({problem.strerror}); move it away") from None
+        return record
+
+    def reopen(self) -> None:
+        """Write down that the campaign goes on.
+
+        Raises:
+            RecordError: if the disk does not take it.
+        """
+        self.plan = replace(self.plan, ended="")
+        self._write()
 
     def finished(self, index: int, result: Result) -> None:
         """Write down how an entry ended.
@@ -70,13 +85,13 @@ class CampaignRecord:
         self.plan = replace(self.plan, entries=tuple(entries))
         self._write()
 
-    def end(self, broken_off: str) -> None:
-        """Write down that the campaign is over.
+    def end(self, how: str) -> None:
+        """Write down that the campaign is over, and how: completed, interrupted or failed.
 
         Raises:
             RecordError: if the disk does not take it.
         """
-        self.plan = replace(self.plan, ended="interrupted" if broken_off else "completed")
+        self.plan = replace(self.plan, ended=how)
         self._write()
 
     def _write(self) -> None:
@@ -89,7 +104,7 @@ class CampaignRecord:
 
 
 def read(runs: Path, name: str) -> CampaignRecord:
-    """Return an earlier campaign's record, to be gone on with; ``name`` is its id, its path or ``latest``.
+    """Return an earlier campaign's record, unchanged; ``name`` is its id, its path or ``latest``.
 
     Raises:
         SetupError: if there is none.
@@ -100,7 +115,7 @@ def read(runs: Path, name: str) -> CampaignRecord:
         plan = campaign_plan.read_plan(folder)
     except FolderError as problem:
         raise SetupError(f"--chaos-resume: {problem}") from None
-    return CampaignRecord(folder.resolve(), replace(plan, ended=""))
+    return CampaignRecord(folder.resolve(), plan)
 
 
 def left_to_run(plan: CampaignPlan) -> list[int]:

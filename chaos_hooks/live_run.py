@@ -17,8 +17,8 @@ from chaos_hooks.errors import RecordError, SetupError
 from chaos_hooks.options import Options
 from chaos_hooks.truth import TruthError
 from chaos_hooks.workbench import Workbench
-from reports import folder as run_folder
 from reports import writing
+from reports.folder import FolderError
 from reports.verdict import Verdict
 from shapes import load
 from shapes.scenario import Scenario
@@ -76,7 +76,6 @@ class LiveRun:
         self.stage = Stage.PREPARING
         self.result: Result | None = None
         self.bench = Workbench(scenario, target, options, self.clock, say, told, self._fail)
-        self._say = say
         self._breaking = False
         self._carried = gevent.event.Event()
         self._go = gevent.event.Event()
@@ -165,15 +164,12 @@ class LiveRun:
                 ended = "failed" if ended == "completed" else ended
                 problems.append(_told(problem))
         self.stage = Stage.JUDGING
-        verdict = self._judge() if self.bench.began else None
-        self.result = Result(self.bench.folder, verdict, "; ".join(problems))
-
-    def _judge(self) -> Verdict | None:
+        verdict = None
         try:
-            return writing.write_all(self.bench.folder)
-        except run_folder.FolderError as problem:
-            self._say(str(problem))
-            return None
+            verdict = writing.write_all(self.bench.folder) if self.bench.began else None
+        except Exception as problem:  # noqa: BLE001 - without a result nobody would learn that it is over.
+            problems.append(_told(problem))
+        self.result = Result(self.bench.folder, verdict, "; ".join(problems))
 
 
 def _ending(problem: BaseException | None) -> tuple[str, str]:
@@ -185,7 +181,7 @@ def _ending(problem: BaseException | None) -> tuple[str, str]:
 
 def _told(problem: BaseException) -> str:
     """Return an expected problem's own sentence; another one is a bug, and shown with its traceback."""
-    if isinstance(problem, Interrupted | SetupError | RecordError | TruthError | OSError):
+    if isinstance(problem, Interrupted | SetupError | RecordError | TruthError | FolderError | OSError):
         return str(problem)
     traceback.print_exception(problem)
     return f"internal error: {type(problem).__name__}: {problem}"

@@ -16,7 +16,7 @@ from chaos_hooks import campaign_record, options, planning
 from chaos_hooks.answers import Answer
 from chaos_hooks.campaign import CampaignRun, Entry
 from chaos_hooks.campaign_record import CampaignRecord
-from chaos_hooks.errors import SetupError
+from chaos_hooks.errors import RecordError, SetupError
 from chaos_hooks.live_run import LiveRun, Result
 from chaos_hooks.options import Options
 from chaos_hooks.progress import Progress
@@ -70,7 +70,10 @@ class Session:
             self._check_port(parsed.web_host, parsed.web_port)
         if parsed.headless:
             try:
-                if not self._given.resume:
+                if self._given.resume:
+                    record = campaign_record.read(Path(self._given.runs_dir), self._given.resume)
+                    planning.resumed(record, self._given)
+                else:
                     planning.entries(self._given, self._given)
             except (SetupError, DocumentError) as problem:
                 sys.exit(_refuse(str(problem)))
@@ -103,7 +106,7 @@ class Session:
         try:
             asked = options.changed_in_form(self._given, options.read(self._environment.parsed_options))
             entries = self._plan(asked)
-        except (SetupError, DocumentError) as problem:
+        except (SetupError, RecordError, DocumentError) as problem:
             self.error = str(problem)
             self._progress.say(f"alertstorm: {problem}")
             self._environment.process_exit_code = 2
@@ -161,7 +164,7 @@ class Session:
     def _conclude(self, campaign: CampaignRun) -> None:
         assert self._environment
         if self._record:
-            self._record.end(campaign.broken_off)
+            self._end_record(self._record, campaign)
             code = campaign_writing.write_all(self._record.folder).exit_code
         elif campaign.results:
             code = max((r.exit_code for r in campaign.results.values()), key=_badness)
@@ -170,11 +173,24 @@ class Session:
         self._codes.append(code)
         self._environment.process_exit_code = max(self._codes, key=_badness)
 
+    def _end_record(self, record: CampaignRecord, campaign: CampaignRun) -> None:
+        """Write down how the campaign ended; if the disk does not take that, it is told, and never passes."""
+        self.error = self.error or campaign.problem
+        try:
+            record.end(campaign.ended)
+        except RecordError as problem:
+            self.error = str(problem)
+            if self.error != campaign.problem:
+                self._progress.say(f"alertstorm: {problem}")
+
     def _plan(self, asked: Options) -> list[Entry]:
         runs = Path(asked.runs_dir)
         if asked.resume:
-            self._record = campaign_record.read(runs, asked.resume)
-            return planning.resumed(self._record, asked)
+            record = campaign_record.read(runs, asked.resume)
+            entries = planning.resumed(record, asked)
+            record.reopen()  # Only now: a campaign that cannot be gone on with stays as it was.
+            self._record = record
+            return entries
         entries = planning.entries(asked, self._given)
         if len(entries) > 1:
             self._record = CampaignRecord.begin(runs, entries, asked.pace)

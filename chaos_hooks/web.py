@@ -10,7 +10,7 @@ import flask
 from chaos_hooks import progress
 from chaos_hooks.options import RUNS
 from chaos_hooks.session import Session
-from reports import folder as run_folder
+from reports import writing
 
 _FILES = ("report.html", "report.md", "verdict.json", "junit.xml")
 _SHOWN = 50
@@ -59,5 +59,5 @@ def _runs(runs: Path) -> list[dict[str, Any]]:
     folders = [p for p in runs.glob("*") if p.is_dir() and not p.is_symlink()] if runs.is_dir() else []
     for path in sorted(folders, key=lambda p: p.stat().st_mtime, reverse=True)[:_SHOWN]:
         files = [name for name in _FILES if (path / name).exists()]
-        found.append({"name": path.name, "sentence": run_folder.stored_sentence(path), "files": files})
+        found.append({"name": path.name, "sentence": writing.stored_sentence(path), "files": files})
     return found

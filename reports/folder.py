@@ -242,11 +242,3 @@ def _lines(path: Path, damage: list[str]) -> Iterator[dict[str, Any]]:
             yield value
         else:
             damage.append(f"{path.name}: line {number} is torn")
-
-
-def stored_sentence(folder: Path) -> str:
-    """Return the verdict's sentence as it was written, for lists: judging all again would take long."""
-    try:
-        return str(json.loads((folder / "verdict.json").read_text(encoding="utf-8"))["sentence"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return "no verdict: the run did not get that far"

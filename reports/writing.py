@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import pkgutil
 import sys
 from collections.abc import Callable
@@ -99,6 +100,14 @@ def write_text(path: Path, text: str) -> str:
     except (OSError, UnicodeError) as problem:
         return plain(f"{path}: not written: {problem}; free the disk, or mend its permissions")
     return ""
+
+
+def stored_sentence(folder: Path) -> str:
+    """Return the verdict's sentence as it was written, for lists: judging all again would take long."""
+    try:
+        return str(json.loads((folder / "verdict.json").read_text(encoding="utf-8"))["sentence"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "no verdict: the run did not get that far"
 
 
 def _write_one(folder: Path, name: str, history: History, verdict: Verdict) -> str:

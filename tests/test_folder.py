@@ -10,7 +10,7 @@ import pytest
 from histories import attempt, history, injection, resource
 from live_folder import live
 
-from reports import folder
+from reports import folder, writing
 from reports.criteria import ledger_whole
 from reports.folder import FolderError
 from reports.history import Attempt, History, Outcome
@@ -136,7 +136,7 @@ def test_a_folder_without_a_description_is_no_run(tmp_path: Path, text: str | No
 def test_the_stored_sentence(tmp_path: Path) -> None:
     """For lists; a run without one, or with a torn one, did not get that far."""
     none = "no verdict: the run did not get that far"
-    assert folder.stored_sentence(tmp_path) == none
+    assert writing.stored_sentence(tmp_path) == none
     for text, sentence in (('{"sentence": "PASS."}', "PASS."), ("{", none), ("[]", none), ("{}", none)):
         (tmp_path / "verdict.json").write_text(text)
-        assert folder.stored_sentence(tmp_path) == sentence
+        assert writing.stored_sentence(tmp_path) == sentence

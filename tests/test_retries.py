@@ -240,7 +240,8 @@ def test_a_lost_record_of_a_try_is_damage(tmp_path: Path) -> None:
 
     assert not history.sealed
     assert history.damage == (
-        "ledger.jsonl: sealed with 1 alerts begun in 3 tries, 1 in 2 are there",
+        "ledger.jsonl: sealed with 1 alerts begun and 1 ended in 3 tries, "
+        "1 alerts begun and 1 ended in 2 tries are there",
         "ledger.jsonl: alert 0 has no record of some of its tries",
     )
 

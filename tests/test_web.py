@@ -98,7 +98,8 @@ def test_the_form_offers_the_scenarios_and_hides_programs_files_and_hosts(browse
     options = json.JSONDecoder().raw_decode(text[text.index("{", text.index("window.templateArgs")) :])[0]
     shown = {name: option for name, option in options["extra_options"].items() if name.startswith("chaos_")}
 
-    assert set(shown) == {"chaos_scenario", "chaos_pace", "chaos_no_faults", "chaos_seed"}
+    load = {"chaos_pattern", "chaos_rate", "chaos_count", "chaos_duration", "chaos_alert_name"}
+    assert set(shown) == {"chaos_scenario", "chaos_pace", "chaos_no_faults", "chaos_seed"} | load
     assert "redis-master-failure" in shown["chaos_scenario"]["choices"]
     assert shown["chaos_pace"]["choices"] == ["quick", "plan"]
     assert "none yet" in browser.chaos()

@@ -17,12 +17,14 @@ class StormRate:
         """Note an alert; whether more than the threshold of fingerprints came within the rate's window."""
         if self._settings.mode is not StormMode.THRESHOLD:
             return self._settings.mode is StormMode.ALWAYS
-        since_s = now_s - self._settings.rate_window_s
-        recent = {f: at_s for f, at_s in self._seen.get(key, {}).items() if since_s < at_s <= now_s}
-        recent.setdefault(fingerprint, now_s)
-        if len(recent) > self._settings.rate_threshold + 1:
-            del recent[next(iter(recent))]  # the newest are enough to know
         if key not in self._seen and len(self._seen) >= _FORGET_AT:
             del self._seen[next(iter(self._seen))]
-        self._seen[key] = recent
+        recent = self._seen.setdefault(key, {})
+        if recent and next(reversed(recent.values())) > now_s:
+            recent.clear()  # The clock went back: what was seen lies in a time that is still to come.
+        since_s = now_s - self._settings.rate_window_s
+        # In the order in which they were first seen, so that the oldest stand in front.
+        while recent and next(iter(recent.values())) <= since_s:
+            del recent[next(iter(recent))]
+        recent.setdefault(fingerprint, now_s)
         return len(recent) > self._settings.rate_threshold
