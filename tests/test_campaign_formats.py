@@ -247,3 +247,16 @@ def test_a_run_without_a_picture_keeps_its_row(kept: dict[str, Campaign]) -> Non
     campaign = replace(kept["all pass"], entries=tuple(entries))
     assert campaign.exit_code == 0
     assert "no picture could be made of this run" in render("html", campaign)
+
+
+def test_a_long_runs_picture_is_drawn_whole(tmp_path: Path) -> None:
+    """A path is no text that may be cut short: every part of it is a command with its numbers."""
+    seconds = histories.run().planned + 300
+    attempts = tuple(histories.attempt(n, due_s=float(n) / 3) for n in range(seconds))
+    long = replace(campaigns.told("slow-api"), attempts=attempts)
+    long = replace(long, run=replace(long.run, planned=seconds))
+    page = render("html", campaigns.of(tmp_path, {"slow-api": long}))
+
+    paths = re.findall(r'<path class="acked" d="([^"]*)"', page)
+    assert max(map(len, paths)) > 2_000
+    assert all(re.fullmatch(r"[\d.]+ [\d.]+", part) for d in paths for part in re.split("[MLZ]", d) if part)
