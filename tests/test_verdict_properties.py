@@ -97,11 +97,11 @@ def test_the_order_of_the_record_does_not_matter(told: History, chance: random.R
 @given(any_history.runs(), st.lists(deletions(), min_size=1, max_size=2))
 def test_deleting_data_never_makes_a_pass(told: History, changes: list[Change]) -> None:
     """What did not pass does not pass with less known of it; nor does any single criterion of it."""
-    before = judge(told)
+    before, alerts = judge(told), len(told.attempts)
     for change in changes:
         told = change(told)
     after = judge(told)
     assert before.state is State.PASS or after.state is not State.PASS
     passed = {f.criterion for f in before.findings if f.status is Status.PASS}
-    own = {"safe_rejections", "load_on_time"}  # A deleted alert is the ledger's to tell.
-    assert {f.criterion for f in after.findings if f.status is Status.PASS} <= passed | own
+    if len(told.attempts) == alerts:  # A deleted alert, which may be the lost one, is the ledger's to tell.
+        assert {f.criterion for f in after.findings if f.status is Status.PASS} <= passed
