@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from reports.history import Attempt, History, Member, Outcome, Resource
+
+KEPT_FOR_LATER = ("buffered", "queued")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,15 @@ def account(history: History) -> Account:
         duplicates=_duplicates(groups),
         unexpected=_unexpected(history),
     )
+
+
+def still_due(history: History, numbers: Collection[int]) -> list[int]:
+    """Return those of some missing alerts that may still come: the Gateway answered that it keeps them for
+    later (buffered, queued), and the run was broken off before it let them. They are not proven lost."""
+    if history.ended == "completed":
+        return []
+    kinds = {a.number: a.kind for a in history.attempts}
+    return [n for n in numbers if kinds.get(n) in KEPT_FOR_LATER]
 
 
 def loss_bound(acked: int) -> float | None:

@@ -168,3 +168,17 @@ def test_zero_loss_without_its_data_is_undecided() -> None:
         assert zero_loss.check(idle) == Finding(
             Status.UNKNOWN, LOSS, "nothing was acknowledged", 0, mend=accepts
         )
+
+
+@pytest.mark.parametrize("kind", ["buffered", "queued"])
+def test_what_is_kept_for_later_is_not_lost_when_the_run_is_broken_off(kind: str) -> None:
+    """The Gateway said that it keeps the alert; a run that was broken off cannot know that it never came. One
+    that was answered as created is lost all the same, and so is a kept one when the run came to its end."""
+    kept, made = attempt(0, kind=kind), attempt(1)
+    broken_off = replace(told(kept, resources=()), ended="interrupted")
+    both = replace(told(kept, made, resources=()), ended="interrupted")
+
+    assert zero_loss.check(broken_off).status == "UNKNOWN"
+    assert "kept for later" in zero_loss.check(broken_off).got
+    assert zero_loss.check(both).status == "FAIL"
+    assert zero_loss.check(told(kept, resources=())).status == "FAIL"
