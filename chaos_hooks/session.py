@@ -44,6 +44,7 @@ class Session:
         self._concluded: CampaignRun | None = None
         self._record: CampaignRecord | None = None
         self._codes: list[int] = []
+        self._interrupts = 0
         self.results: list[Result] = []
         self.error = ""
         self._environment: Environment | None = None
@@ -80,7 +81,19 @@ class Session:
             parsed.only_summary = True  # The progress line takes the place of Locust's table.
         # Locust takes SIGTERM over only after a headless run; until then it would just die, unjudged.
         gevent.signal_handler(signal.SIGTERM, lambda: self.stop("ended by SIGTERM"))
+        # Python would raise KeyboardInterrupt in whichever greenlet happens to run, be it the one that heals.
+        gevent.signal_handler(signal.SIGINT, self._interrupted, gevent.getcurrent(), bool(parsed.headless))
         gevent.spawn(self._progress.follow, lambda: self.run)
+
+    def _interrupted(self, main: gevent.Greenlet, headless: bool) -> None:
+        """End what goes on, then Locust: a headless one ends when its run has, the web UI by a Ctrl-C of its
+        own; so does either at the second Ctrl-C."""
+        self._interrupts += 1
+        if self._interrupts == 1:
+            self.stop("stopped by the user")
+            if headless and self.is_over():
+                return
+        gevent.kill(main, KeyboardInterrupt())
 
     def _check_port(self, host: str, port: int) -> None:
         """Refuse a taken port of the web UI, where Locust itself would end in a traceback."""
