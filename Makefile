@@ -31,9 +31,9 @@ lint: $(VENV)/.test-ready
 	$(BIN)/mypy shapes reports chaos_hooks sandbox locustfile.py
 	$(BIN)/lint-imports
 
-# Three at a time, each file in one process: most of them wait for real processes, not for a core.
+# Two at a time, each file in one process: most of them wait for real processes, not for a core.
 test: lint
-	$(BIN)/pytest -n 3 --dist loadfile $(TESTS)
+	$(BIN)/pytest -n 2 --dist loadfile $(TESTS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
