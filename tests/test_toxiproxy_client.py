@@ -7,7 +7,7 @@ import pytest
 import toxiproxy_server as servers
 
 toxiproxy: Any = pytest.importorskip(
-    "toxiproxy", reason="toxiproxy-python, of the test extra, is not installed"
+    "toxiproxy", reason="toxiproxy-python is not installed (pip install toxiproxy-python)"
 )
 
 
