@@ -44,9 +44,11 @@ def resumed(record: CampaignRecord, asked: Options) -> list[Entry]:
 def _entry(planned: Scenario, asked: Options) -> Entry:
     if asked.seed >= 0:
         planned = replace(planned, seed=asked.seed)
-    preflight.check_scenario(planned, injection.names())
     against = target.find(TARGETS, asked.target or planned.target)
-    return Entry(planned, against, against.unsupported.get(planned.name, ""))
+    skip = against.unsupported.get(planned.name, "") or planned.lacks_faults_in(against.faults_in)
+    planned = planned.broken_in(against.faults_in)
+    preflight.check_scenario(planned, injection.names())
+    return Entry(planned, against, skip)
 
 
 def _scenarios(asked: Options, given: Options) -> list[Scenario]:

@@ -35,17 +35,16 @@ def check_scenario(scenario: Scenario, injector_names: list[str]) -> None:
         except UnknownCriterionError as problem:
             raise SetupError(f"{promise.place}: {problem}") from None
     names = [fault.name for fault in scenario.faults]
-    for index, fault in enumerate(scenario.faults):
-        place = f"scenarios/{scenario.name}.yaml: paces.{scenario.pace}.faults[{index}]"
+    for fault in scenario.faults:
         if fault.inject not in injector_names:
             listed = ", ".join(injector_names)
-            raise SetupError(f"{place}.inject: unknown injector {fault.inject!r}; there are: {listed}")
+            raise SetupError(f"{fault.place}.inject: unknown injector {fault.inject!r}; there are: {listed}")
         if names.count(fault.name) > 1:
-            raise SetupError(f"{place}.name: {fault.name!r} stands twice; give each fault its own name")
+            raise SetupError(f"{fault.place}.name: {fault.name!r} stands twice; give each fault its own name")
 
 
-def complete(endpoints: Endpoints, target: Target, options: Options) -> Endpoints:
-    """Return the endpoints with what the user gave and what follows from the Gateway's address.
+def complete(endpoints: Endpoints, target: Target, options: Options, run_id: str = "") -> Endpoints:
+    """Return the endpoints with what the user gave, what follows from the Gateway's address, and the run.
 
     Raises:
         SetupError: if there is no Gateway address.
@@ -64,6 +63,7 @@ def complete(endpoints: Endpoints, target: Target, options: Options) -> Endpoint
         gateway_url=gateway,
         metrics_url=kept.metrics_url or f"{gateway}/metrics",
         ready_url=kept.ready_url or f"{gateway}/readyz",
+        run_id=run_id,
     )
 
 
@@ -138,12 +138,11 @@ def load_injectors(scenario: Scenario, endpoints: Endpoints, clock: RunClock) ->
         SetupError: if one is not available, with its reason.
     """
     found: dict[str, Injector] = {}
-    for index, fault in enumerate(scenario.faults):
-        place = f"scenarios/{scenario.name}.yaml: paces.{scenario.pace}.faults[{index}]"
-        found[fault.name] = injection.load(fault, endpoints, clock, place)
+    for fault in scenario.faults:
+        found[fault.name] = injection.load(fault, endpoints, clock, fault.place)
         reason = found[fault.name].available()
         if reason:
-            raise SetupError(f"{place}: {fault.inject} is not available: {reason}")
+            raise SetupError(f"{fault.place}: {fault.inject} is not available: {reason}")
     return found
 
 

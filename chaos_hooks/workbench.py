@@ -79,7 +79,7 @@ class Workbench:
         self._make_folder()
         if self._target.start and not self._options.target_url:
             self._start_target()
-        self._endpoints = preflight.complete(self._endpoints, self._target, self._options)
+        self._endpoints = preflight.complete(self._endpoints, self._target, self._options, self.run_id)
         preflight.guard(self._endpoints, self._options)
         for told in preflight.answers(self._endpoints):
             self._say(told)

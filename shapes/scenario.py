@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from shapes import document, phase, units
+from shapes import document, fault, phase, units
 from shapes.document import DocumentError, Node
+from shapes.fault import Fault
 from shapes.phase import AlertRecipe, Phase, exact
 
 PACES = ("quick", "plan")
 SENDERS = ("once", "alertmanager")
 _GROUP_INTERVAL_S = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A fault as asked for: injector ``inject``, ``at_s`` after the start, for ``for_s`` seconds."""
-
-    name: str
-    inject: str
-    at_s: float
-    for_s: float
-    options: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +34,8 @@ class Scenario:
     ``sender`` is ``once``, where each alert is sent at most once, or ``alertmanager``, where what is not
     taken is sent again as Alertmanager does, with ``group_interval_s`` seconds between its flushes.
     ``variant_of`` names the scenario that this one varies; ``start_args`` are added to the command that
-    starts the target, if one does.
+    starts the target, if one does. ``faults_in`` are the faults for targets that are broken by other means,
+    by the word in the target's own ``faults_in``.
     """
 
     name: str
@@ -61,6 +52,7 @@ class Scenario:
     group_interval_s: float = _GROUP_INTERVAL_S
     variant_of: str = ""
     start_args: str = ""
+    faults_in: Mapping[str, tuple[Fault, ...]] = field(default_factory=dict)
 
     @property
     def load_s(self) -> float:
@@ -76,6 +68,19 @@ class Scenario:
             count += each.alerts + each.resolved(each.alert or self.alert, left)
             left -= exact(each.for_s)
         return count
+
+    def lacks_faults_in(self, word: str) -> str:
+        """Return why nothing tells how to break a target of that word; empty if something does."""
+        if not word or word in self.faults_in or not (self.faults or self.faults_in):
+            return ""
+        listed = document.unknown(word, self.faults_in)
+        return (
+            f"{self.name}: pace {self.pace} has no faults_in.{word}, by which the target is broken; {listed}"
+        )
+
+    def broken_in(self, word: str) -> Scenario:
+        """Return it with the faults for targets of that word; empty: the plain ones."""
+        return replace(self, faults=self.faults_in.get(word, ())) if word else self
 
 
 def names(folder: Path) -> list[str]:
@@ -115,14 +120,14 @@ def parse(root: Node, name: str, pace: str) -> Scenario:
     paces = top["paces"].fields(optional=PACES)
     if pace not in paces:
         raise top["paces"].error(f"has no pace {pace!r}; {document.unknown(pace, paces)}")
-    body = paces[pace].fields(required=("phases",), optional=("settle", "faults"))
+    body = paces[pace].fields(required=("phases",), optional=("settle", "faults", "faults_in"))
     alert = phase.recipe(top["alert"], AlertRecipe()) if "alert" in top else AlertRecipe()
     phases = tuple(phase.parse(node, alert) for node in body["phases"].items())
     if not any(each.alerts for each in phases):
         raise body["phases"].error("plan no alert; a run without load proves nothing, add a phase")
     load_s = sum(each.for_s for each in phases)
     sender, group_interval_s = _sender(top)
-    faults = tuple(_fault(node, load_s) for node in body["faults"].items()) if "faults" in body else ()
+    faults, faults_in = fault.parse_all(body, load_s)
     return Scenario(
         name=name,
         title=top["title"].text(),
@@ -138,6 +143,7 @@ def parse(root: Node, name: str, pace: str) -> Scenario:
         group_interval_s=group_interval_s,
         variant_of=top["variant_of"].text() if "variant_of" in top else "",
         start_args=top["start_args"].text() if "start_args" in top else "",
+        faults_in=faults_in,
     )
 
 
@@ -151,32 +157,6 @@ def _sender(top: Mapping[str, Node]) -> tuple[str, float]:
     if seconds == 0:
         raise top["group_interval"].error("is zero; write for example 5m")
     return sender, seconds
-
-
-def _fault(node: Node, load_s: float) -> Fault:
-    if not isinstance(node.value, dict):
-        raise node.error(f"wanted fields like 'inject: process', got {node.value!r}")
-    for name in ("inject", "at", "for"):
-        if name not in node.value:
-            raise node.error(f"field {name!r} is missing; add '{name}: …'")
-    got = node.entries()
-    at_s = got["at"].quantity(units.duration_s)
-    for_s = got["for"].quantity(units.duration_s)
-    if for_s == 0:
-        raise got["for"].error("is zero; a fault that does not last cannot be seen, write for example 10s")
-    if at_s + for_s > load_s:
-        raise got["for"].error(
-            f"the fault ends {at_s + for_s:g}s after the first alert, but the load ends at {load_s:g}s; "
-            "lengthen a phase, so that recovery is seen under load"
-        )
-    fixed = ("name", "inject", "at", "for")
-    return Fault(
-        name=got["name"].text() if "name" in got else got["inject"].text(),
-        inject=got["inject"].text(),
-        at_s=at_s,
-        for_s=for_s,
-        options=dict(units.option(key, child.value) for key, child in got.items() if key not in fixed),
-    )
 
 
 def _promise(node: Node) -> Promise:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from shapes import document, units
+from shapes import document, endpoints, units
 from shapes.document import DocumentError, Node
+from shapes.endpoints import Endpoints
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,23 +20,6 @@ class Start:
 
     command: str
     ready_timeout_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoints:
-    """Where the target is; a started command fills in what the file leaves out. Empty: there is none."""
-
-    gateway_url: str = ""
-    metrics_url: str = ""
-    ready_url: str = ""
-    control_url: str = ""
-    kubeconfig: str = ""
-    namespace: str = ""
-    sentinels: tuple[str, ...] = ()
-    sentinel_master: str = ""
-    faults_url: str = ""
-    proxy_url: str = ""
-    clock_file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +66,8 @@ class Metric:
 @dataclass(frozen=True, slots=True)
 class Target:
     """One Gateway release as this tool speaks to it. Timeouts in seconds. ``unsupported`` gives, by scenario,
-    the reason why it makes no sense against this release; it is then skipped."""
+    the reason why it makes no sense against this release; it is then skipped. ``faults_in`` says by which
+    of a scenario's lists of faults it is broken: ``faults_in.WORD``; by ``faults`` when it is empty."""
 
     name: str
     title: str
@@ -96,6 +81,7 @@ class Target:
     resources: ResourceRules
     metrics: Mapping[str, Metric]
     unsupported: Mapping[str, str] = field(default_factory=dict)
+    faults_in: str = ""
 
 
 def names(folder: Path) -> list[str]:
@@ -132,6 +118,7 @@ def parse(root: Node, name: str) -> Target:
         "resources",
         "metrics",
         "unsupported",
+        "faults_in",
     )
     top = root.fields(required=("title",), optional=optional)
     timeouts = top["timeouts"].fields(optional=("connect", "answer")) if "timeouts" in top else {}
@@ -141,7 +128,7 @@ def parse(root: Node, name: str) -> Target:
         name=name,
         title=top["title"].text(),
         start=_start(top["start"]) if "start" in top else None,
-        endpoints=_endpoints(top["endpoints"]) if "endpoints" in top else Endpoints(),
+        endpoints=endpoints.parse(top["endpoints"]) if "endpoints" in top else Endpoints(),
         webhook_path=top["webhook_path"].text() if "webhook_path" in top else "/api/v1/signals/prometheus",
         headers=_words(top["headers"]) if "headers" in top else {},
         answer_timeout_s=seconds.get("answer", 10.0),
@@ -150,6 +137,7 @@ def parse(root: Node, name: str) -> Target:
         resources=_resources(top["resources"]) if "resources" in top else ResourceRules(),
         metrics={key: _metric(node) for key, node in metrics.items()},
         unsupported=_words(top["unsupported"]) if "unsupported" in top else {},
+        faults_in=top["faults_in"].text() if "faults_in" in top else "",
     )
 
 
@@ -181,31 +169,12 @@ _RESOURCE = (
     "members",
 )
 _PATHS = ("annotations", "labels", "count", "aggregated", "window", "members")
-_ENDPOINT = (
-    "gateway_url",
-    "metrics_url",
-    "ready_url",
-    "control_url",
-    "kubeconfig",
-    "namespace",
-    "sentinel_master",
-    "faults_url",
-    "proxy_url",
-    "clock_file",
-)
 
 
 def _start(node: Node) -> Start:
     got = node.fields(required=("command",), optional=("ready_timeout",))
     timeout_s = got["ready_timeout"].quantity(units.duration_s) if "ready_timeout" in got else 15.0
     return Start(got["command"].text(), timeout_s)
-
-
-def _endpoints(node: Node) -> Endpoints:
-    got = node.fields(optional=(*_ENDPOINT, "sentinels"))
-    plain = {key: got[key].text() for key in _ENDPOINT if key in got}
-    sentinels = tuple(item.text() for item in got["sentinels"].items()) if "sentinels" in got else ()
-    return Endpoints(**plain, sentinels=sentinels)
 
 
 def _answers(node: Node) -> AnswerRules:
@@ -248,3 +217,19 @@ def _metric(node: Node) -> Metric:
 def _words(node: Node, known: tuple[str, ...] = ()) -> dict[str, str]:
     got = node.fields(optional=known) if known else node.entries()
     return {key: child.text() for key, child in got.items()}
+
+
+__all__ = [
+    "AnswerRules",
+    "DocumentError",
+    "Endpoints",
+    "Metric",
+    "ResourceRules",
+    "Start",
+    "Target",
+    "find",
+    "is_loopback",
+    "names",
+    "parse",
+    "path_names",
+]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from shapes import alerts, document, load, scenario, target, timeline, units
 from shapes.alerts import Naming, Planned
 from shapes.document import DocumentError, Node
+from shapes.endpoints import Endpoints
 from shapes.scenario import AlertRecipe, Fault, Phase, Scenario
 
 HOME = Path(__file__).resolve().parent.parent
@@ -202,6 +203,25 @@ def test_a_scenario_is_parsed_into_values_with_units() -> None:
     assert got.alerts == 100
 
 
+def test_a_target_may_be_broken_by_a_list_of_faults_of_its_own() -> None:
+    """``faults_in`` holds the faults for targets of a word; a pace without that word says so, with a mend."""
+    other = "{inject: chaos_mesh, at: 4s, for: 2s, manifest: m}"
+    more = f"    faults_in:\n      cluster:\n        - {other}\n    faults:"
+    text = GOOD.replace("    faults:", more, 1)
+    got = scenario.parse(Node("s.yaml", "", yaml.safe_load(text)), "s", "quick")
+
+    assert got.broken_in("").faults == got.faults
+    assert got.broken_in("cluster").faults == (
+        Fault("chaos_mesh", "chaos_mesh", 4.0, 2.0, {"manifest": "m"}),
+    )
+    assert got.broken_in("cluster").faults[0].place == "s.yaml: paces.quick.faults_in.cluster[0]"
+    assert (got.lacks_faults_in(""), got.lacks_faults_in("cluster")) == ("", "")
+    assert got.lacks_faults_in("clutser") == (
+        "s: pace quick has no faults_in.clutser, by which the target is broken; "
+        "did you mean 'cluster'? there are: cluster"
+    )
+
+
 def test_an_unknown_scenario_lists_those_that_exist() -> None:
     """A slip of the pen gets the nearest name."""
     with pytest.raises(DocumentError) as caught:
@@ -218,6 +238,26 @@ def test_every_shipped_scenario_parses_at_every_pace(name: str, pace: str) -> No
 
     assert got.alerts > 0
     assert got.promises
+
+
+def test_a_cluster_is_told_by_its_endpoints() -> None:
+    """Lists and named values beside plain texts; the run's id is nobody's to write."""
+    text = """{title: a cluster, faults_in: cluster, endpoints: {kubeconfig: k, context: kind-a,
+        pods_namespace: default, pods: {redis-primary: "app=redis,role=master"},
+        redis_addresses: ["redis:6379"], proxy_addresses: {redis: "127.0.0.1:16379"}}}"""
+    got = target.parse(Node("t.yaml", "", yaml.safe_load(text)), "t")
+
+    assert got.faults_in == "cluster"
+    assert got.endpoints == Endpoints(
+        kubeconfig="k",
+        context="kind-a",
+        pods_namespace="default",
+        pods={"redis-primary": "app=redis,role=master"},
+        redis_addresses=("redis:6379",),
+        proxy_addresses={"redis": "127.0.0.1:16379"},
+    )
+    with pytest.raises(DocumentError, match="endpoints: unknown field 'run_id'"):
+        target.parse(Node("t.yaml", "", {"title": "t", "endpoints": {"run_id": "x"}}), "t")
 
 
 @pytest.mark.parametrize("name", target.names(HOME / "scenarios/targets"))
