@@ -17,6 +17,7 @@ from chaos_hooks.errors import RecordError, SetupError
 from chaos_hooks.options import Options
 from chaos_hooks.truth import TruthError
 from chaos_hooks.workbench import Workbench
+from reports import folder as run_folder
 from reports import writing
 from reports.folder import FolderError
 from reports.verdict import Verdict
@@ -77,6 +78,7 @@ class LiveRun:
         self.result: Result | None = None
         self.bench = Workbench(scenario, target, options, self.clock, say, told, self._fail)
         self._breaking = False
+        self._broken_off = ""
         self._carried = gevent.event.Event()
         self._go = gevent.event.Event()
         self._over = gevent.event.Event()
@@ -100,6 +102,7 @@ class LiveRun:
 
     def break_off(self, reason: str) -> None:
         """End the run early: heal, collect and judge what there is; return when that is done."""
+        self._broken_off = self._broken_off or reason
         self._fail(Interrupted(reason))
         self._over.wait()
 
@@ -166,6 +169,10 @@ class LiveRun:
         self.stage = Stage.JUDGING
         verdict = None
         try:
+            if self._broken_off and ended == "completed" and self.bench.began:
+                # Stopped after the load: nothing was left to break off, but who stops a run wants no PASS.
+                problems.append(self._broken_off)
+                run_folder.write_end(self.bench.folder, "interrupted", "; ".join(problems))
             verdict = writing.write_all(self.bench.folder) if self.bench.began else None
         except Exception as problem:  # noqa: BLE001 - without a result nobody would learn that it is over.
             problems.append(_told(problem))

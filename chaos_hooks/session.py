@@ -12,7 +12,7 @@ import gevent
 from locust.env import Environment
 from locust.runners import LocalRunner
 
-from chaos_hooks import campaign_record, options, planning
+from chaos_hooks import campaign_record, emergency_stop, options, planning
 from chaos_hooks.answers import Answer
 from chaos_hooks.campaign import CampaignRun, Entry
 from chaos_hooks.campaign_record import CampaignRecord
@@ -71,6 +71,7 @@ class Session:
             self._check_port(parsed.web_host, parsed.web_port)
         if parsed.headless:
             try:
+                emergency_stop.refuse(Path(self._given.runs_dir))
                 if self._given.resume:
                     record = campaign_record.read(Path(self._given.runs_dir), self._given.resume)
                     planning.resumed(record, self._given)
@@ -84,6 +85,7 @@ class Session:
         # Python would raise KeyboardInterrupt in whichever greenlet happens to run, be it the one that heals.
         gevent.signal_handler(signal.SIGINT, self._interrupted, gevent.getcurrent(), bool(parsed.headless))
         gevent.spawn(self._progress.follow, lambda: self.run)
+        gevent.spawn(emergency_stop.watch, Path(self._given.runs_dir), self.is_busy, self.stop)
 
     def _interrupted(self, main: gevent.Greenlet, headless: bool) -> None:
         """End what goes on, then Locust: a headless one ends when its run has, the web UI by a Ctrl-C of its
@@ -147,6 +149,10 @@ class Session:
         """Return whether Locust may stop its test."""
         return self._campaign.is_over() if self._campaign else bool(self.error)
 
+    def is_busy(self) -> bool:
+        """Return whether something goes on that `stop` would end."""
+        return bool(self._campaign) and not self.is_over()
+
     def print_last(self) -> None:
         """Print the verdict, the last thing a headless run says."""
         if self._record:
@@ -198,6 +204,7 @@ class Session:
 
     def _plan(self, asked: Options) -> list[Entry]:
         runs = Path(asked.runs_dir)
+        emergency_stop.refuse(runs)
         if asked.resume:
             record = campaign_record.read(runs, asked.resume)
             entries = planning.resumed(record, asked)

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import flask
+import gevent
 
-from chaos_hooks import progress
+from chaos_hooks import progress, same_origin
 from chaos_hooks.options import RUNS
 from chaos_hooks.session import Session
 from reports import writing
@@ -46,6 +47,19 @@ def add_pages(web_ui: Any, session: Session) -> None:
         if file not in _FILES or name in (".", ".."):
             flask.abort(404)
         return flask.send_from_directory(runs / Path(name).name, file)
+
+    @blueprint.route("/chaos/stop", methods=["POST"])
+    @web_ui.auth_required_if_enabled
+    def stop() -> tuple[flask.Response, int]:
+        refused = same_origin.refusal(dict(flask.request.headers), flask.request.host)
+        if refused:
+            return flask.jsonify(error=refused), 403
+        if not session.is_busy():
+            return flask.jsonify(error="no run goes on"), 409
+        run = session.run
+        # It answers before the run has ended: healing is begun at once, the reading back takes its time.
+        gevent.spawn(session.stop, "emergency stop from the web UI")
+        return flask.jsonify(stopping=run.bench.run_id if run else ""), 202
 
     web_ui.app.register_blueprint(blueprint, url_prefix=base or None)
     web_ui.template_args["extended_csv_files"] = [

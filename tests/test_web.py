@@ -144,10 +144,14 @@ def test_a_run_goes_to_its_verdict_and_the_next_one_can_be_stopped(browser: Brow
     browser.start(browser.busy, chaos_scenario=SHORT)
     browser.until(lambda: "FAULT primary-down" in browser.chaos())
     started = browser.process.descendants()
-    stopped = requests.post(f"{browser.url}/stop", timeout=WAIT_S)
+    foreign = requests.post(
+        f"{browser.url}/chaos/stop", headers={"Origin": "http://evil.example"}, timeout=WAIT_S
+    )
+    stopped = requests.post(f"{browser.url}/chaos/stop", timeout=WAIT_S)
     second = browser.until_judged(2)
 
-    assert stopped.status_code == 200
+    assert foreign.status_code == 403
+    assert (stopped.status_code, stopped.json()) == (202, {"stopping": second.name})
     assert second != first
     assert verdict(second)["state"] == "INVALID"
     assert len(started) >= 7
@@ -218,6 +222,7 @@ def closed_pages(base: str) -> dict[str, int]:
     rules = [str(rule) for rule in app.url_map.iter_rules() if rule.endpoint.startswith("chaos.")]
     paths = [rule.replace("<name>", "x").replace("<file>", "report.html") for rule in rules]
     client = app.test_client()
+    paths.remove(f"{base}/chaos/stop")  # A POST; see test_emergency_stop.
     found = {f"closed {path}": client.get(path).status_code for path in paths}
     closed = False
     return found | {f"open {path}": client.get(path).status_code for path in paths}
