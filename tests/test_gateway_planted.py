@@ -138,3 +138,23 @@ def test_207_hides_failures(directory: Path, api: KubernetesApi) -> None:
     assert gateway.bites("207-hides-failures") == 1
     proxy.close()
     gateway.child.kill()
+
+
+def test_drop_when_faults_overlap(directory: Path, api: KubernetesApi, redis: RedisServer) -> None:
+    """Redis away alone, or a Kubernetes API that refuses alone, loses nothing; both at once do."""
+    proxy = ThrottlingProxy(directory, api)
+    planted = "drop-when-faults-overlap"
+    healthy = Gateway(directory, api, redis=redis, defects=planted, kubeconfig=proxy.kubeconfig)
+    gateway = Gateway(directory, api, defects=planted, kubeconfig=proxy.kubeconfig)
+    assert [gateway.post(alert("Alone", number)).status_code for number in range(4)] == 4 * [201]
+    until(lambda: gateway.log_lines("breaker changed"), "the breaker of Redis is open")
+    assert len(api.requests_of("Alone")) == 4
+    proxy.status, proxy.retry_after = 429, "30"
+    assert healthy.post(alert("Queued")).json()["status"] == "queued"
+    assert [each.bites(planted) for each in (healthy, gateway)] == [0, 0]
+    assert gateway.post(alert("Both")).json()["status"] == "created"
+    assert gateway.bites(planted) == 1
+    assert api.requests_of("Both") == []
+    for each in (healthy, gateway):
+        each.child.kill()
+    proxy.close()

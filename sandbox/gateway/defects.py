@@ -36,6 +36,7 @@ BREAKER_FLAPS = "breaker-flaps"
 BREAKER_LEAKS = "breaker-open-but-calls-go"
 READY_WHILE_REFUSING = "ready-while-refusing"
 RECOVERY_LATE = "recovery-late"
+OVERLAP_DROPS = "drop-when-faults-overlap"
 
 UNSENT_CRD_EVERY = 10
 MERGED_EVERY = 10
@@ -113,6 +114,9 @@ KNOWN = {
         Defect(BREAKER_LEAKS, Value.NONE, "the breaker says open and lets every call through"),
         Defect(READY_WHILE_REFUSING, Value.NONE, "/readyz says ready while no alert can be taken"),
         Defect(RECOVERY_LATE, Value.SECONDS, "the breaker closes that long after Redis is back"),
+        Defect(
+            OVERLAP_DROPS, Value.NONE, "acknowledges and drops what meets Redis and the Kubernetes API away"
+        ),
     )
 }
 

@@ -79,6 +79,9 @@ class Pipeline:
         try:
             return await self._record(entry, deadline)
         except KubernetesError as error:
+            redis_is_sick = self._cache.breaker.state is not State.CLOSED
+            if redis_is_sick and self._defects.bite(planted.OVERLAP_DROPS):
+                return _acknowledged_without_record(alert)
             waiting = await self._queue.offer(entry, error)
             if waiting is not None:
                 return waiting
