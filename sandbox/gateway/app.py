@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sandbox.gateway import answer, log, webhook
+from sandbox.gateway import answer, log, noise, webhook
 from sandbox.gateway import defects as planted
 from sandbox.gateway.breaker import CircuitBreaker, State
 from sandbox.gateway.deadline import Deadline
@@ -21,6 +21,7 @@ from sandbox.gateway.health import Health
 from sandbox.gateway.metrics import Metrics
 from sandbox.gateway.pipeline import Pipeline
 from sandbox.gateway.result import Result
+from sandbox.gateway.silence import Silence
 
 WEBHOOK_PATH = "/api/v1/signals/prometheus"
 LARGEST_BODY_BYTES = 256 * 1024
@@ -47,6 +48,8 @@ class GatewayApp:
         self._metrics = metrics
         self._defects = defects
         self._namespace = namespace
+        self._silence = Silence(defects)
+        pipeline.unanswered = self._silence.unanswered
         routes = [
             Route(WEBHOOK_PATH, self.receive_webhook, methods=["POST"]),
             Route("/healthz", self.show_health),
@@ -74,6 +77,14 @@ class GatewayApp:
         bad = next((alert for alert in alerts if isinstance(alert, webhook.WebhookError)), None)
         if bad is not None and len(alerts) > 1 and self._defects.bite(planted.BATCH_400):
             return self._refuse_request(HTTPStatus.BAD_REQUEST, bad.reason, str(bad))
+        if self._silence.swallows(alerts):
+            return await self._silence.keep(request)
+        results = await self._process(alerts)
+        if self._silence.withholds(alerts):
+            return await self._silence.keep(request)
+        return self._answer(results)
+
+    async def _process(self, alerts: list[webhook.Alert | webhook.WebhookError]) -> list[Result]:
         deadline = Deadline.after(REQUEST_BUDGET_S)
         places = asyncio.Semaphore(_ALERTS_AT_A_TIME)
 
@@ -81,8 +92,12 @@ class GatewayApp:
             async with places:
                 return await self._pipeline.process(alert, deadline)
 
-        results = await asyncio.gather(*map(process, alerts))
-        return self._answer(results)
+        fails_one = len(alerts) > 1 and self._defects.bite_every(planted.FAILS_ONE, planted.FAILS_ONE_EVERY)
+        taken = alerts[:-1] if fails_one else alerts
+        results = list(await asyncio.gather(*map(process, taken)))
+        if fails_one:
+            results.append(Result("failed", "a planted defect", getattr(alerts[-1], "fingerprint", "")))
+        return results
 
     def _answer(self, results: list[Result]) -> Response:
         left_out = 0
@@ -109,8 +124,14 @@ class GatewayApp:
 
     async def show_metrics(self, request: Request) -> Response:
         """GET /metrics in the Prometheus text format."""
-        if self._breaker.state is not State.CLOSED and self._defects.bite(planted.METRICS_HANG):
+        sick = self._breaker.state is not State.CLOSED
+        if sick and self._defects.bite(planted.METRICS_HANG):
             await self._breaker_closes()
+        fails = sick and self._defects.bite(planted.METRICS_FAIL)
+        if fails or self._defects.bite_every(noise.METRICS_MISS):
+            return Response("out of order", HTTPStatus.INTERNAL_SERVER_ERROR)
+        if self._defects.bite(noise.METRICS_SLOW):
+            await asyncio.sleep(self._defects.planted[noise.METRICS_SLOW])
         return Response(generate_latest(self._metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     async def _breaker_closes(self) -> None:

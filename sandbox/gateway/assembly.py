@@ -5,6 +5,7 @@ from typing import Any
 
 from sandbox.gateway import log, redis_connection, write_queue
 from sandbox.gateway.app import GatewayApp
+from sandbox.gateway.bites import BiteFile
 from sandbox.gateway.breaker import CircuitBreaker, Policy, State
 from sandbox.gateway.clock import Clock
 from sandbox.gateway.defective_breaker import DefectiveBreaker
@@ -35,9 +36,13 @@ class Gateway:
     def __init__(self, settings: Settings, cluster: Cluster) -> None:
         self._settings = settings
         metrics = self._metrics = Metrics(settings.defects)
-        defects = self._defects = Defects(
-            dict(settings.defects), lambda name: metrics.defect_triggered_total.labels(name).inc()
-        )
+        bites = BiteFile(settings.bites_file)
+
+        def bit(name: str) -> None:
+            metrics.defect_triggered_total.labels(name).inc()
+            bites.note(name)
+
+        defects = self._defects = Defects(dict(settings.defects), bit)
         self.health = Health()
         self._clock = Clock(settings.clock_file)
         metrics.clock_offset_seconds.set_function(self._clock.offset_s)
@@ -56,12 +61,22 @@ class Gateway:
         self._storms = StormStore(self._client, metrics, defects)
         self._recorder = Recorder(self._store, self._storms, self._cache, self._members)
         self._queue = self._make_queue()
+        self.health.refuses = self._why_refused
         self._client.patient_are_waiting = lambda: self._queue.waits
         storm, self._storm_watch = self._make_storm()
         pipeline = Pipeline(self._cache, self._store, storm, self._queue, self._clock, metrics, defects)
         self.app = GatewayApp(
             pipeline, self.health, self._redis_breaker, metrics, defects, settings.namespace
         )
+
+    def _why_refused(self) -> str:
+        """Without a queue, nobody's alert is taken while the Kubernetes API is not asked."""
+        if self._queues() or self._client.breaker.state is State.CLOSED:
+            return ""
+        return "the Kubernetes API is not asked, and no alert is queued"
+
+    def _queues(self) -> bool:
+        return self._settings.queue.durable or bool(self._settings.queue.hold_s)
 
     def _make_queue(self) -> WriteQueue:
         settings = self._settings.queue

@@ -1,11 +1,13 @@
-"""Planted defects: named faults of the Gateway itself, so that every promise can be seen to be broken.
+"""Planted defects: named faults of the Gateway itself, so that every promise can be seen to be broken; and
+noises, which break none.
 
 Each call site asks `bite(NAME)` at the very line where the fault happens. A bite is counted.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
+
+from sandbox.gateway import noise
+from sandbox.gateway.defect import Defect, Value
 
 ACK_THEN_DROP = "ack-then-drop-on-redis-failure"
 BREAKER_NEVER_OPENS = "breaker-never-opens"
@@ -37,32 +39,20 @@ BREAKER_LEAKS = "breaker-open-but-calls-go"
 READY_WHILE_REFUSING = "ready-while-refusing"
 RECOVERY_LATE = "recovery-late"
 OVERLAP_DROPS = "drop-when-faults-overlap"
+LAST_LOST = "last-alert-lost"
+TWO_CRDS_ON_RETRY = "two-crds-on-retry"
+COUNTED_THEN_DROPPED = "counted-then-dropped"
+COUNTERS_WRONG = "counters-wrong"
+PAYLOAD_LOST = "payload-lost"
+FAILS_ONE = "207-fails-one"
+METRICS_FAIL = "metrics-fail-on-redis-failure"
 
 UNSENT_CRD_EVERY = 10
 MERGED_EVERY = 10
 FLAP_EVERY = 10
-
-
-class Value(Enum):
-    """What stands behind the = of a defect."""
-
-    NONE = ""
-    SECONDS = "SECONDS"
-    COUNT = "N"
-
-
-@dataclass(frozen=True, slots=True)
-class Defect:
-    """One defect that can be planted: its name, what it takes behind the =, and what it does, in one line."""
-
-    name: str
-    value: Value
-    description: str
-
-    @property
-    def usage(self) -> str:
-        """How it is written in GATEWAY_DEFECTS."""
-        return self.name if self.value is Value.NONE else f"{self.name}={self.value.value}"
+FAILS_ONE_EVERY = 5
+MISCOUNTED_EVERY = 5
+RETRIED_EVERY = 10
 
 
 KNOWN = {
@@ -117,6 +107,24 @@ KNOWN = {
         Defect(
             OVERLAP_DROPS, Value.NONE, "acknowledges and drops what meets Redis and the Kubernetes API away"
         ),
+        Defect(LAST_LOST, Value.NONE, "writes an alert only when the next one comes; the last one never is"),
+        Defect(
+            TWO_CRDS_ON_RETRY,
+            Value.NONE,
+            f"leaves every {RETRIED_EVERY}th alert unanswered, and makes another CRD when it is sent again",
+        ),
+        Defect(COUNTED_THEN_DROPPED, Value.COUNT, "counts every N-th alert as a created CRD, and drops it"),
+        Defect(
+            COUNTERS_WRONG, Value.NONE, f"every {MISCOUNTED_EVERY}th created CRD is missing from the counter"
+        ),
+        Defect(PAYLOAD_LOST, Value.NONE, "CRDs are made without the payload of their alert"),
+        Defect(
+            FAILS_ONE,
+            Value.NONE,
+            f"of every {FAILS_ONE_EVERY}th request of several, one alert fails in a 207",
+        ),
+        Defect(METRICS_FAIL, Value.NONE, "/metrics answers 500 while the breaker is not closed"),
+        *noise.TABLE,
     )
 }
 
@@ -142,10 +150,14 @@ class Defects:
 
     def bite_every(self, name: str, nth: float | None = None) -> bool:
         """As `bite`, but only at every `nth` question; without `nth`, at every N-th of the defect's value."""
+        return self.count_every(name, nth) and self.bite(name)
+
+    def count_every(self, name: str, nth: float | None = None) -> bool:
+        """As `bite_every`, without a bite: what follows of it is one, or not."""
         if name not in self.planted:
             return False
         self._seen[name] += 1
-        return self._seen[name] % int(nth or self.planted[name]) == 0 and self.bite(name)
+        return self._seen[name] % int(nth or self.planted[name]) == 0
 
     def planted_of(self, *names: str) -> str | None:
         """The first of `names` that is planted."""

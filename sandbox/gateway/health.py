@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from typing import NoReturn
 
 from sandbox.gateway import log
@@ -21,6 +22,7 @@ class Health:
 
     def __init__(self) -> None:
         self.shutting_down = False
+        self.refuses: Callable[[], str] = str  # why every alert is refused, or nothing
         self._kubernetes_answered_s: float | None = None
         self._kubernetes_error = "the Kubernetes API has not been asked yet"
 
@@ -31,7 +33,7 @@ class Health:
         answered_s = self._kubernetes_answered_s
         if answered_s is None or time.monotonic() - answered_s > KUBERNETES_FRESH_S:
             return f"the Kubernetes API is away: {self._kubernetes_error}"
-        return None
+        return self.refuses() or None
 
     async def watch_kubernetes(self, client: KubernetesClient) -> NoReturn:
         """Ask the Kubernetes API for its version, for ever."""

@@ -1,9 +1,10 @@
 """What happens to one alert: Redis is asked whether it is known, and the Kubernetes API makes it durable."""
 
+import asyncio
 from collections.abc import Callable
 
 from sandbox.gateway import defects as planted
-from sandbox.gateway import log
+from sandbox.gateway import log, noise
 from sandbox.gateway import remediation_request as rr
 from sandbox.gateway.breaker import State
 from sandbox.gateway.clock import Clock
@@ -17,9 +18,12 @@ from sandbox.gateway.redis_calls import RedisAwayError
 from sandbox.gateway.remediation_store import Claim, Occurrence, RemediationStore
 from sandbox.gateway.result import Result
 from sandbox.gateway.storm import StormDesk
-from sandbox.gateway.unsent import unsent
+from sandbox.gateway.unsent import foreign, unsent
 from sandbox.gateway.webhook import Alert, WebhookError
 from sandbox.gateway.write_queue import WriteQueue
+
+# Who has no successor by then was the last one.
+LAST_AFTER_S = 1.0
 
 
 class _RefusedError(Exception):
@@ -48,6 +52,8 @@ class Pipeline:
         self._defects = defects
         self._in_fallback = False
         self._unsent = 0
+        self._held: Entry | None = None
+        self.unanswered: set[str] = set()  # of the planted defect two-crds-on-retry
         self._alert_before: Alert | None = None
 
     async def process(self, alert: Alert | WebhookError, deadline: Deadline) -> Result:
@@ -75,8 +81,13 @@ class Pipeline:
             return Result("resolved", "resolved alerts are accepted and not recorded", alert.fingerprint)
         if self._defects.bite_every(planted.DROP_ONE_IN):
             return _acknowledged_without_record(alert)
+        if self._defects.bite_every(planted.COUNTED_THEN_DROPPED):
+            self._metrics.crds_created_total.labels("webhook").inc()
+            return _acknowledged_without_record(alert)
         entry = Entry.of(self._merged(alert), self._clock.now_s())
         try:
+            if planted.LAST_LOST in self._defects.planted:
+                return await self._one_behind(entry, deadline)
             return await self._record(entry, deadline)
         except KubernetesError as error:
             redis_is_sick = self._cache.breaker.state is not State.CLOSED
@@ -100,7 +111,8 @@ class Pipeline:
             defect := self._defects.planted_of(planted.REJECT_WITH_429, planted.REJECT_WITH_500)
         ):
             raise _RefusedError(f"Redis is away and the defect {defect} is planted")
-        if name is not None:
+        retried = alert.fingerprint in self.unanswered and planted.TWO_CRDS_ON_RETRY in self._defects.planted
+        if name is not None and not retried:
             count = await self._store.count_in(name, Occurrence(alert, "", entry.id), deadline)
             if count is not None:
                 return self._result(alert, Claim(name, created=False, count=count))
@@ -111,12 +123,28 @@ class Pipeline:
         if away is None:
             await self._remember(alert, claim.name)
         if claim.created and self._defects.bite_every(planted.UNSENT_CRD, planted.UNSENT_CRD_EVERY):
-            await self._record_unsent(alert, deadline)
+            self._unsent += 1
+            await self._record_other(unsent(alert, self._unsent - 1), "webhook", deadline)
+        if claim.created and self._defects.bite_every(noise.FOREIGN_CRD, noise.FOREIGN_EVERY):
+            await self._record_other(foreign(alert), "", deadline)
         return self._result(alert, claim)
+
+    async def _one_behind(self, entry: Entry, deadline: Deadline) -> Result:
+        """What the planted defect last-alert-lost does: acknowledge this one, and write the one before."""
+        before, self._held = self._held, entry
+        asyncio.get_running_loop().call_later(LAST_AFTER_S, self._forget, entry)
+        if before is not None:
+            await self._record(before, deadline)
+        return _acknowledged_without_record(entry.alert)
+
+    def _forget(self, entry: Entry) -> None:
+        if self._held is entry and self._defects.bite(planted.LAST_LOST):
+            self._held = None
 
     async def _claim(self, entry: Entry, source: str, away: str | None, deadline: Deadline) -> Claim:
         source = source or ("webhook" if away is None else "fallback")
-        if away is not None and self._defects.bite(planted.TWO_CRDS):
+        again = entry.fingerprint in self.unanswered and self._defects.bite(planted.TWO_CRDS_ON_RETRY)
+        if again or (away is not None and self._defects.bite(planted.TWO_CRDS)):
             return await self._store.create_with_random_name(entry.alert, source, deadline)
         seen = Occurrence(entry.alert, source, entry.id)
         return await self._store.record(seen, deadline, look_first=away is not None)
@@ -139,13 +167,11 @@ class Pipeline:
             # The CRD is the record; without the key the next duplicate only takes the longer way to it.
             self._note_fallback(True, reason=error.reason)
 
-    async def _record_unsent(self, alert: Alert, deadline: Deadline) -> None:
-        ghost = unsent(alert, self._unsent)
-        self._unsent += 1
+    async def _record_other(self, other: Alert, source: str, deadline: Deadline) -> None:
         try:
-            await self._store.claim(ghost, "webhook", deadline, look_first=False)
+            await self._store.claim(other, source, deadline, look_first=False)
         except KubernetesError as error:
-            log.warning("planted defect could not make its CRD", defect=planted.UNSENT_CRD, error=str(error))
+            log.warning("a planted CRD could not be made", error=str(error))
 
     def _merged(self, alert: Alert) -> Alert:
         before, self._alert_before = self._alert_before, alert

@@ -3,6 +3,7 @@
 Its name follows from the fingerprint, so that the API itself refuses a second one, with or without Redis.
 """
 
+import base64
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -120,10 +121,14 @@ class RemediationStore:
         body = rr.body_of(alert, name, self.namespace, datetime.now(UTC), seen.writer, seen.count)
         if self._defects.bite(planted.LABELS_LOST):
             body["spec"]["signalLabels"] = {}
+        if self._defects.bite(planted.PAYLOAD_LOST):
+            body["spec"]["originalPayload"] = base64.b64encode(b"{}").decode()
         try:
             await self._client.create(body, deadline)
         except AlreadyExistsError:
             return False
-        self._metrics.crds_created_total.labels(seen.source).inc()
+        # Without a source it is somebody else's: a noise.
+        if seen.source and not self._defects.bite_every(planted.COUNTERS_WRONG, planted.MISCOUNTED_EVERY):
+            self._metrics.crds_created_total.labels(seen.source).inc()
         log.info("crd created", name=name, fingerprint=alert.fingerprint, source=seen.source)
         return True

@@ -11,6 +11,7 @@ GATEWAY_STORM_BUFFER_THRESHOLD=3   GATEWAY_STORM_BUFFER_TTL=60s   GATEWAY_STORM_
 GATEWAY_STORM_WINDOW=60s
 GATEWAY_QUEUE_DURABILITY=redis|none   GATEWAY_QUEUE_MAX=1000   GATEWAY_QUEUE_HOLD=0
 GATEWAY_DEFECTS=comma list; --list-defects shows them
+GATEWAY_BITES_FILE=path of a file that gets a line for each bite of a defect
 """
 
 import re
@@ -80,6 +81,7 @@ class Settings:
     defects: Mapping[str, float]
     redis_address_map: Mapping[Address, Address] = field(default_factory=dict)
     clock_file: str = ""
+    bites_file: str = ""
     storm: StormSettings = StormSettings()
     queue: QueueSettings = QueueSettings()
 
@@ -109,6 +111,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         defects=defects.parse(environment.get("GATEWAY_DEFECTS", "")),
         redis_address_map=_address_map(environment.get("GATEWAY_REDIS_ADDRESS_MAP", "")),
         clock_file=environment.get("GATEWAY_CLOCK_FILE", ""),
+        bites_file=environment.get("GATEWAY_BITES_FILE", ""),
         storm=_storm(environment),
         queue=_queue(environment),
     )

@@ -1,4 +1,4 @@
-"""The alert that nobody sent: what the planted defect unsent-crd makes out of one that was."""
+"""Alerts that the sender never sent: what the defect unsent-crd and the noise of foreign CRDs make of one."""
 
 import re
 
@@ -23,3 +23,10 @@ def unsent(alert: Alert, serial: int) -> Alert:
     labels = dict(alert.labels) | {"pod": renumbered(pod) if old else f"{pod}-{new}"}
     annotations = {key: renumbered(value) for key, value in alert.annotations.items()}
     return parse_alert(dict(alert.raw) | {"labels": labels, "annotations": annotations})
+
+
+def foreign(alert: Alert) -> Alert:
+    """An alert of another sender, with nothing of this one's in it but that it is another each time."""
+    pod = f"others-{alert.fingerprint[:12]}"
+    labels = {"alertname": "DiskFilling", "namespace": "others", "pod": pod, "severity": "warning"}
+    return parse_alert({"status": "firing", "labels": labels, "annotations": {"summary": f"{pod} fills up"}})
