@@ -73,7 +73,7 @@ class Gateway:
         """Without a queue, nobody's alert is taken while the Kubernetes API is not asked."""
         if self._queues() or self._client.breaker.state is State.CLOSED:
             return ""
-        return "the Kubernetes API is not asked, and no alert is queued"
+        return "the Kubernetes API is away: its breaker is open, and no alert is queued"
 
     def _queues(self) -> bool:
         return self._settings.queue.durable or bool(self._settings.queue.hold_s)
