@@ -1,4 +1,4 @@
-"""Noises and further planted defects of the reference Gateway: each is seen, and kept in the file of bites."""
+"""Noises and further planted defects of the reference Gateway: each is seen, and noted in a file."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def test_records_and_counters(directory: Path, api: KubernetesApi, redis: RedisS
 
 
 def test_unanswered(directory: Path, api: KubernetesApi, redis: RedisServer) -> None:
-    """One alert is never recorded; another is, and told the third time only, with one CRD and a count of 3."""
+    """One alert is never recorded; another is, and told the third time only, in one CRD that counts 3."""
     planted = "noise-swallows-one-in=3,noise-answer-lost-one-in=2"
     gateway = Gateway(directory, api, redis=redis, defects=planted)
 
