@@ -1,5 +1,6 @@
-# make run: the embedded sandbox and one scenario; make test: everything that must hold.
-SCENARIO ?= redis-master-failure
+# make run: the plan's seven scenarios in the embedded sandbox; make run SCENARIO=name: one of them;
+# make test: everything that must hold.
+SCENARIO ?= all
 PACE ?= quick
 DEFECTS ?=
 ARGS ?=

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import shlex
 import sys
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from chaos_hooks import description
+from chaos_hooks import description, options
 from chaos_hooks.campaign import Entry
 from chaos_hooks.errors import RecordError, SetupError
 from chaos_hooks.live_run import Result
+from chaos_hooks.options import Options
 from reports import campaign_plan
 from reports.campaign_plan import CampaignPlan, EntryState, PlannedEntry
 from reports.folder import FolderError
@@ -28,7 +29,7 @@ class CampaignRecord:
         self.plan = plan
 
     @classmethod
-    def begin(cls, runs: Path, entries: list[Entry], pace: str) -> CampaignRecord:
+    def begin(cls, runs: Path, entries: list[Entry], asked: Options) -> CampaignRecord:
         """Make the folder and write down what is to be run.
 
         Raises:
@@ -45,9 +46,10 @@ class CampaignRecord:
         plan = CampaignPlan(
             campaign_id=name,
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            pace=pace,
+            pace=asked.pace,
             command=command,
             entries=tuple(_planned(entry) for entry in entries),
+            options=asdict(asked),
         )
         record = cls(folder, plan)
         record._write()
@@ -116,6 +118,21 @@ def read(runs: Path, name: str) -> CampaignRecord:
     except FolderError as problem:
         raise SetupError(f"--chaos-resume: {problem}") from None
     return CampaignRecord(folder.resolve(), plan)
+
+
+def options_of(plan: CampaignPlan, given: Options) -> Options:
+    """Return the campaign's own options, but for those that were given anew: that differ from what they are
+    when nobody gives them. Where runs are kept, and which campaign is meant, is always what was given."""
+    plain = options.ungiven()
+    known = {f.name for f in fields(Options)} - {"resume", "runs_dir"}
+    kept = {
+        name: value
+        for name, value in plan.options.items()
+        if name in known
+        and type(value) is type(getattr(plain, name))
+        and getattr(given, name) == getattr(plain, name)
+    }
+    return replace(given, **kept)
 
 
 def left_to_run(plan: CampaignPlan) -> list[int]:

@@ -138,6 +138,11 @@ def read(parsed: argparse.Namespace) -> Options:
     )
 
 
+def ungiven() -> Options:
+    """Return the options of a process that was given none."""
+    return read(argparse.Namespace(**{f"chaos_{o.name.replace('-', '_')}": o.default for o in _options()}))
+
+
 def changed_in_form(given: Options, form: Options) -> Options:
     """Return the options the process was given, with those that the web form may change."""
     shown = {option.name.replace("-", "_") for option in _options() if option.in_web_form}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import gevent
 import prometheus_api_client
 import requests
 from urllib3.util import Retry
@@ -17,9 +20,12 @@ from reports import folder as run_folder
 from reports import queries, writing
 from reports.history import Observation
 from reports.signals import METRICS
+from shapes.endpoints import Endpoints
 from shapes.target import Metric
 
 _TIMEOUT_S = 3
+_SCRAPED_WITHIN_S = 15.0
+_POLL_S = 0.1
 SAMPLES = "the samples that the probes scraped"
 
 
@@ -30,8 +36,9 @@ class PrometheusError(Exception):
 class Prometheus:
     """A Prometheus that scrapes the Gateway, through the official client, which asks once."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, place: str = "--chaos-prometheus-url") -> None:
         self.url = url.rstrip("/")
+        self._place = place
         session = requests.Session()
         session.trust_env = False
         self._client = prometheus_api_client.PrometheusConnect(
@@ -45,15 +52,25 @@ class Prometheus:
             SetupError: naming the URL and what came instead.
         """
         if urlsplit(self.url).scheme not in ("http", "https") or not urlsplit(self.url).hostname:
-            raise SetupError(
-                f"--chaos-prometheus-url: {self.url!r} is no URL; write it like http://127.0.0.1:9090"
-            )
+            raise SetupError(f"{self._place}: {self.url!r} is no URL; write it like http://127.0.0.1:9090")
         try:
             self.value("vector(1)")
         except PrometheusError as problem:
             raise SetupError(
-                f"--chaos-prometheus-url: {self.url}: {problem}; start Prometheus, or mend the address"
+                f"{self._place}: {self.url}: {problem}; start Prometheus, or mend the address"
             ) from None
+
+    def scrapes(self, instance: str) -> bool:
+        """Wait until it has scraped a host:port; return whether it did in time. A fresh one takes up to five
+        seconds to find its targets, and what came before its first scrape is in no increase().
+        """
+        deadline_s = time.monotonic() + _SCRAPED_WITHIN_S
+        while time.monotonic() < deadline_s:
+            with contextlib.suppress(PrometheusError):
+                if self.value(f'up{{instance="{instance}"}} == 1') is not None:
+                    return True
+            gevent.sleep(_POLL_S)
+        return False
 
     def value(self, promql: str) -> float | None:
         """Return the one number that a query gives now; None if it gives no series, or no number.
@@ -78,16 +95,21 @@ def source(prometheus: Prometheus | None) -> str:
     return f"Prometheus at {prometheus.url}" if prometheus else SAMPLES
 
 
-def connect(url: str) -> Prometheus | None:
-    """Return a Prometheus that answers; none if none is named.
+def connect(url: str, endpoints: Endpoints, say: Callable[[str], None]) -> Prometheus | None:
+    """Return a Prometheus that answers, the one the user named before the one the target announced; none if
+    neither is there, or the target's does not scrape the Gateway in time, which is told.
 
     Raises:
         SetupError: if it does not answer.
     """
-    if not url:
+    announced = endpoints.prometheus_url
+    if not (url or announced):
         return None
-    found = Prometheus(url)
+    found = Prometheus(url or announced, "--chaos-prometheus-url" if url else "endpoints.prometheus_url")
     found.check()
+    if not url and not found.scrapes(urlsplit(endpoints.gateway_url).netloc):
+        say(f"{found.url}: has no scrape of the Gateway after {_SCRAPED_WITHIN_S:g} s; the samples are used")
+        return None
     return found
 
 

@@ -74,7 +74,7 @@ class Session:
                 emergency_stop.refuse(Path(self._given.runs_dir))
                 if self._given.resume:
                     record = campaign_record.read(Path(self._given.runs_dir), self._given.resume)
-                    planning.resumed(record, self._given)
+                    planning.resumed(record, campaign_record.options_of(record.plan, self._given))
                 else:
                     planning.entries(self._given, self._given)
             except (SetupError, DocumentError) as problem:
@@ -120,7 +120,7 @@ class Session:
         self._campaign = self._record = None
         try:
             asked = options.changed_in_form(self._given, options.read(self._environment.parsed_options))
-            entries = self._plan(asked)
+            asked, entries = self._plan(asked)
         except (SetupError, RecordError, DocumentError) as problem:
             self.error = str(problem)
             self._progress.say(f"alertstorm: {problem}")
@@ -202,19 +202,20 @@ class Session:
             if self.error != campaign.problem:
                 self._progress.say(f"alertstorm: {problem}")
 
-    def _plan(self, asked: Options) -> list[Entry]:
+    def _plan(self, asked: Options) -> tuple[Options, list[Entry]]:
         runs = Path(asked.runs_dir)
         emergency_stop.refuse(runs)
         if asked.resume:
             record = campaign_record.read(runs, asked.resume)
+            asked = campaign_record.options_of(record.plan, asked)
             entries = planning.resumed(record, asked)
             record.reopen()  # Only now: a campaign that cannot be gone on with stays as it was.
             self._record = record
-            return entries
+            return asked, entries
         entries = planning.entries(asked, self._given)
         if len(entries) > 1:
-            self._record = CampaignRecord.begin(runs, entries, asked.pace)
-        return entries
+            self._record = CampaignRecord.begin(runs, entries, asked)
+        return asked, entries
 
     def _told(self, exchange: Exchange, batch: list[Planned], answers: list[Answer]) -> None:
         """Let Locust's statistics and listeners know of a POST; its latency counts from the due time."""

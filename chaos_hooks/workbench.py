@@ -85,7 +85,7 @@ class Workbench:
             self._say(told)
         self._truth = Truth(self._endpoints, self._target.resources)
         preflight.readable(self._truth)
-        self._prometheus = promql.connect(self._options.prometheus_url)
+        self._prometheus = promql.connect(self._options.prometheus_url, self._endpoints, self._say)
         for told in preflight.sweep(self.folder.parent, self._endpoints, self._clock):
             self._say(told)
         if not self._options.no_faults:

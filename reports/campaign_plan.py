@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ class PlannedEntry:
 @dataclass(frozen=True, slots=True)
 class CampaignPlan:
     """A campaign as recorded; ``ended`` is completed, interrupted, failed, or empty while it goes on, and
-    for ever if it died."""
+    for ever if it died. ``options`` are the live side's own, for who goes on with it."""
 
     campaign_id: str
     started_at: str
@@ -50,6 +51,7 @@ class CampaignPlan:
     command: str
     entries: tuple[PlannedEntry, ...]
     ended: str = ""
+    options: Mapping[str, str | int | bool] = field(default_factory=dict)
 
 
 def is_campaign(folder: Path) -> bool:
@@ -85,6 +87,8 @@ def read_plan(folder: Path) -> CampaignPlan:
         entries = tuple(_entry(each) for each in got.pop("entries"))
         plan = CampaignPlan(**got, entries=entries)
         _check_texts(asdict(plan), "campaign")
+        if not all(isinstance(each, str | int) for each in plan.options.values()):
+            raise ValueError(f"options are {plan.options!r}")
         if plan.ended not in ENDED:
             raise ValueError(f"ended is {plan.ended!r}")
     except OSError as problem:
@@ -104,7 +108,7 @@ def _entry(value: dict[str, Any]) -> PlannedEntry:
 
 def _check_texts(value: dict[str, Any], what: str) -> None:
     for key, each in value.items():
-        if key == "entries" or (key == "run" and each is None):
+        if key in ("entries", "options") or (key == "run" and each is None):
             continue
         if not isinstance(each, str):
             raise ValueError(f"{what}: {key} is {each!r}, not a text")

@@ -17,11 +17,21 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sandbox import control, fault_proxy, http_server, ports, processes, redis_binary, run_directory
+from sandbox import (
+    control,
+    fault_proxy,
+    http_server,
+    ports,
+    processes,
+    prometheus,
+    redis_binary,
+    run_directory,
+)
 from sandbox.component import NotReady
 from sandbox.fault_proxy import FaultProxyError
 from sandbox.options import Options
 from sandbox.ports import HOST, PortError, Ports
+from sandbox.prometheus import PrometheusError
 from sandbox.redis_binary import RedisBinary, RedisBinaryError
 from sandbox.redis_servers import MASTER
 from sandbox.run_directory import DirectoryError, RunDirectory
@@ -73,7 +83,8 @@ class Keeper:
             log.info("the end: %s", await self._end)
             return 0
         except (
-            Failed, NotReady, RedisBinaryError, FaultProxyError, DirectoryError, PortError, OSError,
+            Failed, NotReady, RedisBinaryError, FaultProxyError, PrometheusError, DirectoryError, PortError,
+            OSError,
         ) as error:  # fmt: skip
             say({"event": "failed", "error": f"sandbox: {error}"})
             return 1
@@ -116,6 +127,7 @@ class Keeper:
         options = self._options
         binary = redis_binary.choose(options.redis_server)
         toxiproxy = fault_proxy.choose(options.toxiproxy_server)
+        scraper = prometheus.choose(options.prometheus)
         if options.gateway_port is not None:
             try:
                 ports.require_free(options.gateway_port)
@@ -137,7 +149,7 @@ class Keeper:
             toxiproxy or fault_proxy.OURS,
             swept,
         )
-        world = await self._start_world(binary, toxiproxy, self._home.path, logs)
+        world = await self._start_world(binary, toxiproxy, scraper, self._home.path, logs)
         control_url = await self._start_control(world)
         return {
             "event": "ready",
@@ -154,15 +166,18 @@ class Keeper:
             "redis_layout": options.redis_layout,
             "proxy_url": f"http://{HOST}:{world.proxy.port}",
             "proxy_server": toxiproxy or fault_proxy.OURS,
+            "prometheus_url": f"http://{HOST}:{world.prometheus.port}" if world.prometheus else "",
             "clock_file": str(world.clock_file),
             "logs_dir": str(logs),
             "ready_after_s": round(time.monotonic() - self._began_at_s, 3),
         }
 
-    async def _start_world(self, binary: RedisBinary, toxiproxy: str | None, home: Path, logs: Path) -> World:
+    async def _start_world(
+        self, binary: RedisBinary, toxiproxy: str | None, scraper: str | None, home: Path, logs: Path
+    ) -> World:
         """A world that is ready; with other ports when somebody was faster to take one."""
         for attempt in range(1, _TRIES + 1):
-            self._world = World(self._options, binary, toxiproxy, home, logs, self._ports)
+            self._world = World(self._options, binary, toxiproxy, scraper, home, logs, self._ports)
             try:
                 await self._world.start()
                 return self._world
@@ -203,6 +218,8 @@ class Keeper:
 
 
 def _mend(failure: str, in_use: bool) -> str:
+    if failure.startswith("prometheus:"):
+        return "leave it out with --prometheus off"
     if in_use:
         return "end the program that uses the address, or let the Gateway listen on GATEWAY_LISTEN_ADDR"
     if failure.startswith("gateway:"):

@@ -44,6 +44,7 @@ class Options:
     ready_timeout_s: float
     die_with_parent: bool
     ignore_sigint: bool
+    prometheus: str = ""  # empty: one on PATH, if there is one
 
 
 def duration_s(text: str) -> float:
@@ -115,6 +116,7 @@ def parse(argv: Sequence[str], environment: Mapping[str, str]) -> Options:
     add("--redis-server", "redis-server or valkey-server >= 6.2 [also CHAOS_REDIS_SERVER]")
     add("--redis-layout", "around or through the proxies: Sentinel", type=_layout, default=AROUND)
     add("--toxiproxy-server", "real Toxiproxy to run instead of ours [also CHAOS_TOXIPROXY_SERVER]")
+    add("--prometheus", "prometheus that scrapes the Gateway, or off (default: one on PATH)", default="")
     add("--gateway-command", "Gateway to run instead of the reference one", type=_command, default=())
     add("--gateway-cwd", "folder that command is started in (default: this one)", type=Path)
     add("--gateway-port", "port of the Gateway (default: a free one)", type=_port)
@@ -153,4 +155,5 @@ def parse(argv: Sequence[str], environment: Mapping[str, str]) -> Options:
         ready_timeout_s=asked.ready_timeout,
         die_with_parent=asked.die_with_parent,
         ignore_sigint=asked.ignore_sigint,
+        prometheus=asked.prometheus,
     )

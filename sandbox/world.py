@@ -8,40 +8,20 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
-from sandbox import kubeconfig, processes, wire
+from sandbox import kubeconfig, processes, readiness
 from sandbox.component import NotReady
 from sandbox.fault_proxy import CHECKOUT, FaultProxy, Front
 from sandbox.options import AROUND, Options
 from sandbox.ports import HOST, Ports
 from sandbox.processes import Launch
+from sandbox.prometheus import Prometheus
 from sandbox.redis_binary import RedisBinary
 from sandbox.redis_servers import MASTER, RedisServers
 from sandbox.spec import Spec
 from sandbox.supervisor import Supervisor
-from sandbox.wire import WireError
 
 _API_RESTART_DELAY_S = 1.0
 _PROXY_RESTART_DELAY_S = 1.0
-
-
-async def _api_lacks(port: int) -> str | None:
-    try:
-        status = await wire.http_status(port, "/readyz")
-    except WireError as error:
-        return str(error)
-    return None if status == 200 else f"GET /readyz answers {status}"
-
-
-async def gateway_lacks(port: int) -> str | None:
-    """None when it is ready: GET /readyz, or else /ready, says 200; if it knows neither, it accepts."""
-    for path in ("/readyz", "/ready"):
-        try:
-            status = await wire.http_status(port, path)
-        except WireError as error:
-            return str(error)
-        if status != 404:
-            return None if status == 200 else f"GET {path} answers {status}"
-    return None if await wire.accepts_connections(port) else "accepts no connection"
 
 
 class World:
@@ -52,6 +32,7 @@ class World:
         options: Options,
         binary: RedisBinary,
         toxiproxy: str | None,
+        prometheus: str | None,
         home: Path,
         logs: Path,
         ports: Ports,
@@ -94,6 +75,11 @@ class World:
             config=home / "toxiproxy.json",
             environment=self._environment,
         )
+        self.prometheus = (
+            Prometheus(prometheus, ports.pick(), self.gateway_port, home / "prometheus", self._environment)
+            if prometheus
+            else None
+        )
         self._logs = logs
         self._deadline_s = 0.0
         self.supervisor = Supervisor(self._specs(), self.redis)
@@ -134,7 +120,7 @@ class World:
                 "kubernetes-api",
                 api,
                 self._api_launch,
-                partial(_api_lacks, api),
+                partial(readiness.api_lacks, api),
                 _API_RESTART_DELAY_S,
             )
         )
@@ -147,9 +133,17 @@ class World:
         delay_s = self.options.gateway_restart_delay_s
         specs.append(
             self._spec(
-                "gateway", "gateway", gateway, self._gateway_launch, partial(gateway_lacks, gateway), delay_s
+                "gateway",
+                "gateway",
+                gateway,
+                self._gateway_launch,
+                partial(readiness.gateway_lacks, gateway),
+                delay_s,
             )
         )
+        if self.prometheus:
+            scraper = self.prometheus
+            specs.append(self._spec("prometheus", "prometheus", scraper.port, scraper.launch, scraper.lacks))
         return specs
 
     async def _redis_launch(self, index: int) -> Launch:
@@ -198,6 +192,8 @@ class World:
         self.redis.write_files()
         self.proxy.write_config()
         self.clock_file.touch()
+        if self.prometheus:
+            self.prometheus.write_config()
         for file, port in (
             (self.kubeconfig, self._api_port),
             (self.gateway_kubeconfig, self.proxy.fronts[2].port),
@@ -210,6 +206,8 @@ class World:
                 redis = group.create_task(self._start_redis(proxy))
                 api = group.create_task(self._start_ready("kubernetes-api"))
                 group.create_task(self._start_gateway(redis, api, proxy))
+                if self.prometheus:
+                    group.create_task(self._start_ready("prometheus"))
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from failures
 

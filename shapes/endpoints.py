@@ -36,6 +36,7 @@ class Endpoints:
     proxy_url: str = ""
     proxy_addresses: Mapping[str, str] = field(default_factory=dict)
     clock_file: str = ""
+    prometheus_url: str = ""
     run_id: str = ""
 
 
@@ -53,6 +54,7 @@ _TEXTS = (
     "faults_url",
     "proxy_url",
     "clock_file",
+    "prometheus_url",
 )
 _LISTS = ("sentinels", "redis_addresses")
 _NAMED = ("pods", "proxy_addresses")

@@ -1,6 +1,7 @@
 """Sandbox runner: how the tests start `python -m sandbox`, ask its control API, see what is left of it."""
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -94,6 +95,7 @@ def spawn(*arguments: str, stdin: int = subprocess.PIPE) -> subprocess.Popen[str
     return subprocess.Popen(
         [sys.executable, "-m", "sandbox", *arguments],
         cwd=CHECKOUT,
+        env={"SANDBOX_PROMETHEUS": "off", **os.environ},
         stdin=stdin,
         stdout=subprocess.PIPE,
         text=True,

@@ -292,7 +292,7 @@ def test_a_scenario_that_the_target_does_not_support_is_skipped_with_the_reason(
     said: list[str] = []
     run = begin(planned, runs, said)
     wait_over(run)
-    record = CampaignRecord.begin(runs, planned[1:], "quick")
+    record = CampaignRecord.begin(runs, planned[1:], asked)
     record.end("completed")
     judged = campaign_writing.write_all(record.folder)
 
@@ -435,7 +435,7 @@ def test_the_record_raises_what_the_campaign_expects_when_the_disk_is_full(
     runs: Path, entries: list[Entry]
 ) -> None:
     """The file before stays whole, so that what was recorded can still be read and gone on with."""
-    record = CampaignRecord.begin(runs, entries, "quick")
+    record = CampaignRecord.begin(runs, entries, given(runs))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
@@ -455,7 +455,7 @@ def test_resume_leaves_out_what_has_a_result_and_a_refused_resume_changes_nothin
     runs: Path, entries: list[Entry]
 ) -> None:
     """INVALID and never run are left; SKIPPED, PASS, FAIL and UNKNOWN are not."""
-    record = CampaignRecord.begin(runs, [entries[0]] * 6, "quick")
+    record = CampaignRecord.begin(runs, [entries[0]] * 6, given(runs))
     states = tuple(EntryState)
     record.plan = replace(
         record.plan,

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from kubernetes_api_server import free_port
-from locust_process import headless
+from locust_process import SHORT, alive, headless, locust
 from plan_histories import metrics
 
 from chaos_hooks import options, promql
@@ -25,6 +25,7 @@ from chaos_hooks.promql import Prometheus
 from reports import queries
 from reports.queries import INCREASE, MOST, Query
 from shapes import target
+from shapes.endpoints import Endpoints
 from shapes.target import Metric
 
 MAPPED = {
@@ -215,3 +216,52 @@ def test_a_real_prometheus_answers(tmp_path: Path) -> None:
         process.wait(20)
 
     assert value == 1.0
+
+
+@pytest.mark.skipif(not shutil.which("prometheus"), reason="no `prometheus` on PATH (Debian: prometheus)")
+def test_the_sandbox_starts_the_prometheus_on_the_path_and_the_run_asks_it(tmp_path: Path) -> None:
+    """As a user runs it: real PromQL over real scrapes, the source is told, and it ends with the sandbox."""
+    runs = tmp_path / "runs"
+    arguments = ("--headless", "--chaos-scenario", SHORT)
+    with locust(runs, *arguments, env={"SANDBOX_PROMETHEUS": ""}) as process:
+        process.wait_for("injected: redis-0")
+        started = process.descendants()
+        commands = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid, _ in started]
+        ended = process.wait()
+    kept = json.loads((runs / "latest/promql.json").read_text())
+    values = {row["name"]: row["value"] for row in kept["figures"]}
+
+    assert ended.code == 0, ended.output
+    assert sum(b"prometheus\0--config" in command for command in commands) == 1
+    assert alive(started) == []
+    assert kept["source"].startswith("Prometheus at http://127.0.0.1:")
+    assert {row["error"] for row in kept["figures"]} == {""}
+    # 200 alerts, and increase() extrapolates; the samples would have said exactly what was counted.
+    assert values["alerts received"] == pytest.approx(200, rel=0.15)
+    assert kept["source"] in (runs / "latest/report.md").read_text()
+    assert (runs / "latest/logs/prometheus.log").exists()
+
+
+def test_without_one_the_samples_answer_and_the_report_says_so(tmp_path: Path) -> None:
+    """The same figures, from what the probes scraped."""
+    ended = headless(tmp_path / "runs")
+    kept = json.loads((tmp_path / "runs/latest/promql.json").read_text())
+
+    assert ended.code == 0, ended.output
+    assert kept["source"] == promql.SAMPLES
+    assert promql.SAMPLES in (tmp_path / "runs/latest/report.md").read_text()
+
+
+def test_an_announced_prometheus_that_never_scraped_gives_way_to_the_samples(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It answers, and has no series of the Gateway: that is told, and nothing is read as zero."""
+    monkeypatch.setattr(promql, "_SCRAPED_WITHIN_S", 0.2)
+    said: list[str] = []
+    with a_prometheus(lambda query: (200, vector())) as (url, asked):
+        where = Endpoints(gateway_url="http://127.0.0.1:8080", prometheus_url=url)
+        found = promql.connect("", where, said.append)
+
+    assert found is None
+    assert said == [f"{url}: has no scrape of the Gateway after 0.2 s; the samples are used"]
+    assert asked[1] == 'up{instance="127.0.0.1:8080"} == 1'

@@ -99,6 +99,7 @@ def test_options_from_arguments_and_environment() -> None:
         ready_timeout_s=0.5,
         die_with_parent=False,
         ignore_sigint=True,
+        prometheus="",
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import component, http_server, ports, world
+from sandbox import component, http_server, ports, readiness
 from sandbox.component import Component, NotObeyed, NotReady, Spec
 from sandbox.http_server import Request, Response
 from sandbox.processes import Launch
@@ -47,7 +47,7 @@ def test_when_a_gateway_is_ready(statuses: dict[str, int], lack: str | None) -> 
     async def handler(request: Request) -> Response:
         return Response(statuses.get(request.path, 404), {})
 
-    assert asyncio.run(with_server(handler, world.gateway_lacks)) == lack
+    assert asyncio.run(with_server(handler, readiness.gateway_lacks)) == lack
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,103 @@
+"""Prometheus: a program on PATH that scrapes the Gateway, so that PromQL is evaluated by the real thing."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox import processes, wire
+from sandbox.ports import HOST
+from sandbox.processes import Launch
+from sandbox.wire import WireError
+
+OFF = "off"
+_MEND = "mend: give --prometheus PATH of a prometheus >= 2, or --prometheus off"
+_VERSION_TIMEOUT_S = 10
+# A second between two scrapes, and as long a memory as any run needs.
+_CONFIG = """\
+global: {{scrape_interval: 1s, scrape_timeout: 900ms}}
+scrape_configs:
+  - job_name: gateway
+    static_configs: [{{targets: ['{gateway}']}}]
+"""
+
+
+class PrometheusError(Exception):
+    """The asked program cannot be used; the message names it, and the mend."""
+
+
+def _refusal(path: str) -> str | None:
+    """Why this program is no Prometheus; None when it is one."""
+    environment = processes.clean_environment(os.environ)
+    try:
+        answer = subprocess.run(
+            [path, "--version"],
+            capture_output=True,
+            text=True,
+            timeout=_VERSION_TIMEOUT_S,
+            env=environment,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return (error.strerror or str(error)) if isinstance(error, OSError) else "does not answer --version"
+    said = answer.stdout + answer.stderr  # Older ones say it on standard error.
+    return None if said.startswith("prometheus, version") else "is no prometheus"
+
+
+def choose(asked: str) -> str | None:
+    """The program to run: the asked one and no other, or a usable one on PATH; None: there is none, or 'off'.
+
+    Raises PrometheusError.
+    """
+    if asked == OFF:
+        return None
+    if asked:
+        refusal = _refusal(asked)
+        if refusal is not None:
+            raise PrometheusError(f"{asked}: {refusal}; {_MEND}")
+        return asked
+    found = shutil.which("prometheus")
+    if found is None:
+        return None
+    refusal = _refusal(found)
+    if refusal is not None:
+        print(f"sandbox: {found}: {refusal}; going on without", file=sys.stderr)
+    return found if refusal is None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Prometheus:
+    """How the one process is started: what it scraped is kept over its lives."""
+
+    program: str
+    port: int
+    gateway_port: int
+    home: Path
+    environment: Mapping[str, str]
+
+    def write_config(self) -> None:
+        """What it scrapes. Raises OSError."""
+        config = _CONFIG.format(gateway=f"{HOST}:{self.gateway_port}")
+        self.home.with_suffix(".yaml").write_text(config, encoding="ascii")
+
+    async def launch(self) -> Launch:
+        """The command; the same in every life."""
+        argv = (
+            self.program,
+            f"--config.file={self.home.with_suffix('.yaml')}",
+            f"--storage.tsdb.path={self.home}",
+            f"--web.listen-address={HOST}:{self.port}",
+            "--log.level=warn",
+        )
+        return Launch(argv, self.environment, self.home.parent)
+
+    async def lacks(self) -> str | None:
+        """None when it answers queries; its first scrape comes some seconds later."""
+        try:
+            status = await wire.http_status(self.port, "/-/ready")
+        except WireError as error:
+            return str(error)
+        return None if status == 200 else f"GET /-/ready answers {status}"
