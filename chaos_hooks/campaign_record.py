@@ -7,6 +7,7 @@ import sys
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from chaos_hooks import description, options
 from chaos_hooks.campaign import Entry
@@ -125,7 +126,7 @@ def options_of(plan: CampaignPlan, given: Options) -> Options:
     when nobody gives them. Where runs are kept, and which campaign is meant, is always what was given."""
     plain = options.ungiven()
     known = {f.name for f in fields(Options)} - {"resume", "runs_dir"}
-    kept = {
+    kept: dict[str, Any] = {
         name: value
         for name, value in plan.options.items()
         if name in known

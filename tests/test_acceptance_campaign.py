@@ -118,8 +118,9 @@ def test_a_failed_entry_does_not_end_the_campaign_and_its_exit_code_is_the_worst
 
 
 def test_an_interrupted_campaign_keeps_its_first_run_and_resume_runs_what_is_left(runs: Path) -> None:
-    """Ctrl-C in the second entry: exit 3; resumed without naming a scenario, only that one is run again."""
-    with locust(runs, *LIST) as process:
+    """Ctrl-C in the second entry: exit 3; resumed without naming a scenario, only that one is run again,
+    with the options of the first time."""
+    with locust(runs, *LIST, "--chaos-seed", "77") as process:
         until(lambda: f"2 of 2: {NAME}" in process.output() or process.process.poll() is not None)
         first = process.run_folder()
         until(lambda: process.run_folder() != first or process.process.poll() is not None)
@@ -149,6 +150,7 @@ def test_an_interrupted_campaign_keeps_its_first_run_and_resume_runs_what_is_lef
     assert of(after, "state") == ["PASS", "PASS"]
     assert after["entries"][0] == before["entries"][0]
     assert after["entries"][1]["run"] not in of(before, "run")
+    assert [run_folder.read(runs / name).run.seed for name in of(after, "run")] == [77, 77]
     assert f"{NAME} is skipped: it ended PASS before" in resumed.output
     assert resumed.output.count("target is ready at") == 1
     assert "PASS: 2 of 2 scenarios passed" in resumed.output
@@ -476,3 +478,19 @@ def test_resume_leaves_out_what_has_a_result_and_a_refused_resume_changes_nothin
     assert (record.folder / "campaign.json").read_bytes() == written
     again.reopen()
     assert plan(record.folder)["ended"] == ""
+
+
+def test_resume_takes_the_options_from_the_record_unless_they_are_given_again(
+    runs: Path, entries: list[Entry]
+) -> None:
+    """All of them but for where the runs are; a record of before there were any takes what is given."""
+    first = given(runs, seed=7, start_args="--redis-layout through", no_faults=True, target_url="http://a")
+    record = CampaignRecord.begin(runs, entries, first)
+    again = campaign_record.read(runs, "latest")
+    second = given(runs / "..", scenario="", resume="latest", target_url="http://b")
+
+    assert again.plan.options == record.plan.options
+    assert campaign_record.options_of(again.plan, second) == replace(
+        first, resume="latest", runs_dir=second.runs_dir, target_url="http://b"
+    )
+    assert campaign_record.options_of(replace(again.plan, options={}), second) == second
