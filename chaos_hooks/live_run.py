@@ -82,6 +82,7 @@ class LiveRun:
         self._carried = gevent.event.Event()
         self._go = gevent.event.Event()
         self._over = gevent.event.Event()
+        self._watching = gevent.Greenlet()
         self._driver = gevent.spawn(self._drive)
         gevent.spawn(self._run)
 
@@ -115,6 +116,7 @@ class LiveRun:
 
     def _run(self) -> None:
         self._driver.join()
+        self._watching.kill(block=False)
         ended, detail = _ending(self._driver.value if self._driver.successful() else self._driver.exception)
         self.stage = Stage.COLLECTING
         try:
@@ -140,6 +142,8 @@ class LiveRun:
         self.bench.begin()
         self.stage = Stage.RUNNING
         self._go.set()
+        self._watching = gevent.spawn(self.bench.watch, lambda why: self._fail(Interrupted(why)))
+        self._watching.link_exception(lambda g: self._fail(g.exception))
         self.bench.conduct()
         self.clock.sleep_until(self.scenario.load_s)
         self.bench.drain()

@@ -56,6 +56,12 @@ class Prober:
         gevent.killall(self._greenlets)
         self._greenlets.clear()
 
+    def looks_normal(self) -> bool:
+        """Return whether the latest answers, as far as there are any, say ready and all breakers closed."""
+        ready, metrics = self.latest.get(READY), self.latest.get(METRICS)
+        states = [v for k, v in (metrics.values if metrics else {}).items() if k.startswith("breaker.")]
+        return (ready is None or ready.ok) and all(state == CLOSED for state in states)
+
     def _ask_for_ever(self, name: str, question: Question) -> None:
         due_s = self._clock.now()
         while True:

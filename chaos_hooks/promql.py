@@ -113,6 +113,20 @@ def connect(url: str, endpoints: Endpoints, say: Callable[[str], None]) -> Prome
     return found
 
 
+def question(prometheus: Prometheus | None) -> dict[str, Callable[[], dict[str, float]]]:
+    """Return the probe that asks whether Prometheus still answers; none if none is named."""
+    if prometheus is None:
+        return {}
+    session, url = requests.Session(), f"{prometheus.url}/-/ready"
+    session.trust_env = False
+
+    def ask() -> dict[str, float]:
+        session.get(url, timeout=1.0, allow_redirects=False).raise_for_status()
+        return {}
+
+    return {"prometheus": ask}
+
+
 def keep(folder: Path, metrics: Mapping[str, Metric], run_s: float, prometheus: Prometheus | None) -> None:
     """Write the figures of a run, which lasted ``run_s`` seconds, into its folder.
 

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import gevent
 
-from chaos_hooks import description, injection, preflight, probes, promql, snapshot, target_process
+from chaos_hooks import (
+    description,
+    injection,
+    preflight,
+    probes,
+    promql,
+    snapshot,
+    stop_watch,
+    target_process,
+)
 from chaos_hooks.clock import RunClock
 from chaos_hooks.conductor import Conductor
 from chaos_hooks.delivery import Delivery, Told
@@ -22,7 +31,6 @@ from chaos_hooks.sender import Sender
 from chaos_hooks.target_process import TargetProcess
 from chaos_hooks.truth import Truth
 from reports import folder as run_folder
-from reports.signals import CLOSED, METRICS, READY
 from shapes import backoff
 from shapes.alerts import Naming
 from shapes.backoff import Policy
@@ -90,6 +98,7 @@ class Workbench:
             self._say(told)
         if not self._options.no_faults:
             self._injectors = preflight.load_injectors(self.scenario, self._endpoints, self._clock)
+        stop_watch.check(self.scenario, self._questions())
         self._open()
         self.keep_metrics("baseline")
 
@@ -101,7 +110,16 @@ class Workbench:
         run_folder.write_run(self.folder, self._clock.placed(run))
         self.began = True
         description.point_latest(self.folder)
-        self.prober.start(probes.questions(self._target, self._endpoints))
+        self.prober.start(self._questions())
+
+    def _questions(self) -> dict[str, probes.Question]:
+        found = probes.questions(self._target, self._endpoints)
+        return found | promql.question(self._prometheus)
+
+    def watch(self, stop: Callable[[str], None]) -> None:
+        """Call ``stop`` when a stop condition of the scenario is broken."""
+        if self.ledger and self.prober and self.scenario.stop_when:
+            stop_watch.watch(self.scenario, self._clock, self.ledger, self.prober, stop)
 
     def conduct(self) -> None:
         """Inject and heal on time; return after the last heal."""
@@ -126,14 +144,8 @@ class Workbench:
     def wait_normal(self, for_s: float) -> None:
         """Return when the last probes found the Gateway ready and all breakers closed, or after ``for_s``."""
         with gevent.Timeout(for_s, False):
-            while not self._looks_normal():
+            while self.prober and not self.prober.looks_normal():
                 gevent.sleep(probes.PERIOD_S)
-
-    def _looks_normal(self) -> bool:
-        latest = self.prober.latest if self.prober else {}
-        ready, metrics = latest.get(READY), latest.get(METRICS)
-        states = [v for k, v in (metrics.values if metrics else {}).items() if k.startswith("breaker.")]
-        return (ready is None or ready.ok) and all(state == CLOSED for state in states)
 
     def collect(self, for_s: float) -> None:
         """Read the truth, for at most ``for_s`` seconds until it holds still.

@@ -8,10 +8,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from shapes import document, fault, phase, units
+from shapes import document, fault, phase, stop_condition, units
 from shapes.document import DocumentError, Node
 from shapes.fault import Fault
 from shapes.phase import AlertRecipe, Phase, exact
+from shapes.stop_condition import StopCondition
 
 PACES = ("quick", "plan")
 SENDERS = ("once", "alertmanager")
@@ -35,7 +36,7 @@ class Scenario:
     taken is sent again as Alertmanager does, with ``group_interval_s`` seconds between its flushes.
     ``variant_of`` names the scenario that this one varies; ``start_args`` are added to the command that
     starts the target, if one does. ``faults_in`` are the faults for targets that are broken by other means,
-    by the word in the target's own ``faults_in``.
+    by the word in the target's own ``faults_in``. ``stop_when`` are the conditions that break the run off.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Scenario:
     variant_of: str = ""
     start_args: str = ""
     faults_in: Mapping[str, tuple[Fault, ...]] = field(default_factory=dict)
+    stop_when: tuple[StopCondition, ...] = ()
 
     @property
     def load_s(self) -> float:
@@ -115,7 +117,16 @@ def parse(root: Node, name: str, pace: str) -> Scenario:
     Raises:
         DocumentError: naming file, path and mend.
     """
-    optional = ("target", "seed", "alert", "sender", "group_interval", "variant_of", "start_args")
+    optional = (
+        "target",
+        "seed",
+        "alert",
+        "sender",
+        "group_interval",
+        "variant_of",
+        "start_args",
+        "stop_when",
+    )
     top = root.fields(required=("title", "paces", "criteria"), optional=optional)
     paces = top["paces"].fields(optional=PACES)
     if pace not in paces:
@@ -144,6 +155,7 @@ def parse(root: Node, name: str, pace: str) -> Scenario:
         variant_of=top["variant_of"].text() if "variant_of" in top else "",
         start_args=top["start_args"].text() if "start_args" in top else "",
         faults_in=faults_in,
+        stop_when=tuple(map(stop_condition.parse, top["stop_when"].items())) if "stop_when" in top else (),
     )
 
 
