@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from chaos_hooks.append_file import is_locked
 from chaos_hooks.errors import RecordError
 from chaos_hooks.injection import Undo
-from chaos_hooks.line_file import LineFile, is_locked
+from chaos_hooks.line_file import LineFile
 
 NAME = "journal.jsonl"
 

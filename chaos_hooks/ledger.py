@@ -1,57 +1,81 @@
-"""The ledger: what was begun and how it ended, one JSON line each, written before anything else happens."""
+"""The ledger: what was begun and how it ended, in columns on disk, written before anything else happens."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from chaos_hooks.answers import Answer
-from chaos_hooks.errors import RecordError
-from chaos_hooks.line_file import LineFile
+from chaos_hooks.append_file import AppendFile
+from reports import ledger_frames as frames
 from reports.history import Outcome, deciding
 from shapes.alerts import Planned
 
+FILE = "ledger.bin"
+WORKERS_LOST = "worker"  # The kind of an alert that was given to a worker of which nothing was heard again.
+_ABSENT, _IN_FLIGHT = 0, 1  # Of an alert; above are the outcomes.
+_OUTCOMES = tuple(Outcome)
+_FIRST = 2
+_MOST_ANSWERS = 60_000  # Different ones; of those beyond, the detail is not kept.
+
+
+class Ended(NamedTuple):
+    """How the present try of an alert ended; times in seconds since the run's start."""
+
+    number: int
+    answer: Answer
+    sent_s: float | None
+    done_s: float
+    status: int | None
+
 
 class Ledger:
-    """An append-only file, read back by ``reports.folder.read``.
+    """An append-only file of frames (`reports.ledger_frames`), read back by ``reports.folder.read``.
 
-    Each line is with the kernel whole when its method returns, see `LineFile`.
+    What a method takes is with the kernel whole when it returns, see `AppendFile`; one call is one write,
+    however many alerts it tells of. In memory an alert takes a byte.
 
     An alert may be tried several times, one after another; each try is begun and ended by itself. ``counts``
     are the alerts ended so far by outcome, each once, as `reports.history.deciding` has it. Calls that
     contradict each other raise RuntimeError: they are a fault of this program, not of the disk.
+
+    A worker's ledger is streamed by its bytes: `chunk` gives those of whole frames from a place on, and a
+    `LedgerCopy` takes them, in order, each once. A run's folder may hold several: ``ledger.bin`` and
+    ``ledger-NAME.bin``.
     """
 
     def __init__(self, path: Path) -> None:
-        """Create the file and open it with its first line.
+        """Create the file.
 
         Raises:
             RecordError: if it exists already, or cannot be written.
         """
         self.path = path
         self.counts: dict[Outcome, int] = dict.fromkeys(Outcome, 0)
-        self._open: set[int] = set()
+        self.begun = 0
+        self.in_flight = 0
+        self._state = bytearray()
+        # Of alerts that are tried again: which try it is, and how those before ended.
         self._tries: dict[int, int] = {}
-        self._outcomes: dict[int, Outcome] = {}
-        self._file = LineFile(path, new=True)
+        self._before: dict[int, Outcome] = {}
+        self._rows = [0, 0]
+        self._where: dict[tuple[str, int, int], int] = {}
+        self._answers: dict[tuple[str, str, int | None, str], int] = {}
+        self._file = AppendFile(path, new=True)
         try:
-            self._file.append({"r": "open"})
-        except RecordError:
+            self._file.write(frames.MAGIC)
+        except BaseException:
             self._file.close()
             raise
 
     @property
-    def begun(self) -> int:
-        """Return how many alerts were begun."""
-        return len(self._tries)
-
-    @property
-    def in_flight(self) -> int:
-        """Return how many alerts were begun and have not ended."""
-        return len(self._open)
+    def size(self) -> int:
+        """Return how many bytes are written."""
+        return self._file.size
 
     def begin(self, planned: Planned, at_s: float) -> None:
-        """Record that an alert is taken up; to be called before its connection is made.
+        """Record that an alert is taken up; to be called before its first byte goes out.
 
         Raises:
             RecordError: if the disk does not take it: the alert must not be sent.
@@ -59,49 +83,83 @@ class Ledger:
         self.begin_post((planned,), at_s)
 
     def begin_post(self, alerts: Sequence[Planned], at_s: float, number: int = 1) -> None:
-        """Record the alerts of one POST, in one write: all of them or none.
+        """Record alerts, of one POST or of several, in one write: all of them or none.
 
         Args:
             number: which try it is, counted from 1.
 
         Raises:
-            RecordError: if the disk does not take them: the POST must not be sent.
+            RecordError: if the disk does not take them: none of them must be sent.
         """
         numbers = [alert.number for alert in alerts]
-        again = any(self._tries.get(n, 0) != number - 1 for n in numbers)
-        if again or len(set(numbers)) != len(numbers) or not self._open.isdisjoint(numbers):
-            raise RuntimeError(f"{self.path}: an alert of {numbers} is begun twice")
-        more = {"t": number} if number > 1 else {}
-        self._file.append(*(_begin(alert, at_s) | more for alert in alerts))
-        self._tries.update(dict.fromkeys(numbers, number))
-        self._open.update(numbers)
+        self._check_begin(numbers, number)
+        codes = self._where
+        data = b""
+        where = []
+        for alert in alerts:
+            key = (alert.phase, alert.volley, number)
+            code = codes.get(key)
+            if code is None:
+                code = codes[key] = len(codes)
+                data += frames.define("where", code, key)
+            where.append(code)
+        subjects, dues = [alert.subject for alert in alerts], [alert.due_s for alert in alerts]
+        self._file.write(data + frames.begin(numbers, subjects, dues, frames.microseconds(at_s), where))
+        self._rows[0] += len(numbers)
+        self._take_up(numbers, number)
 
     def end(
         self, number: int, answer: Answer, *, sent_s: float | None, done_s: float, status: int | None
     ) -> None:
-        """Record how an alert's present try ended. Times in seconds since the run's start.
+        """Record how an alert's present try ended; see `end_all`."""
+        self.end_all((Ended(number, answer, sent_s, done_s, status),))
+
+    def end_all(self, ended: Sequence[Ended]) -> None:
+        """Record how the present tries of some alerts ended, in one write.
 
         Raises:
-            RecordError: if the disk does not take it: the alert stays in flight, and reads as indeterminate.
+            RecordError: if the disk does not take it: they stay in flight, and read as indeterminate.
         """
-        if number not in self._open:
-            raise RuntimeError(f"{self.path}: alert {number} ends, but is not in flight")
-        line = {"r": "end", "n": number, "o": answer.outcome.value, "k": answer.kind}
-        more = {"t": self._tries[number]} if self._tries[number] > 1 else {}
-        self._file.append(
-            line | {"sent": sent_s, "done": done_s, "status": status, "detail": answer.detail} | more
-        )
-        self._open.remove(number)
-        self._count(number, answer.outcome)
+        if not ended:
+            return
+        data, rows, state = b"", [], self._state
+        for number, answer, sent_s, done_s, status in ended:
+            if number >= len(state) or state[number] != _IN_FLIGHT:
+                raise RuntimeError(f"{self.path}: alert {number} ends, but is not in flight")
+            key = (answer.outcome.value, answer.kind, status, answer.detail)
+            code = self._answers.get(key)
+            if code is None:
+                code, more = self._define(key)
+                data += more
+            sent_us = None if sent_s is None else frames.microseconds(sent_s)
+            tries = self._tries.get(number, 1) if self._tries else 1
+            rows.append((number, sent_us, frames.microseconds(done_s), code, tries))
+        if len(ended) > 1 and len({row[0] for row in rows}) != len(rows):
+            raise RuntimeError(f"{self.path}: an alert of {[row[0] for row in rows]} ends twice")
+        self._file.write(data + frames.end(rows))
+        self._rows[1] += len(rows)
+        self.in_flight -= len(rows)
+        for each in ended:
+            self._count(each.number, each.answer.outcome)
 
-    def _count(self, number: int, outcome: Outcome) -> None:
-        before = self._outcomes.get(number)
-        if before is not None:
-            self.counts[before] -= 1
-            both = (before, outcome)
-            outcome = both[deciding(both)]
-        self._outcomes[number] = outcome
-        self.counts[outcome] += 1
+    def give_up(self, alerts: Iterable[Planned], at_s: float, detail: str) -> None:
+        """Record alerts that somebody else was to send, and of whom nothing is heard: they are INDETERMINATE
+        unless that one's own ledger, as far as it came, says more. Raises as `begin_post` does."""
+        those = list(alerts)
+        self.begin_post(those, at_s)
+        lost = Answer(Outcome.INDETERMINATE, WORKERS_LOST, detail)
+        self.end_all([Ended(alert.number, lost, None, at_s, None) for alert in those])
+
+    def chunk(self, begins: int, most: int = 80_000) -> bytes:
+        """Return what is written from a place on (the start, or where a chunk ended), whole frames only: of
+        about 2,000 alerts, or one frame that is larger than ``most``; empty if there is nothing new.
+        """
+        data = self._file.read(begins, most)
+        ends = frames.whole(data, begins)
+        if ends == 0 and data:
+            data = self._file.read(begins, frames.needed(data))
+            ends = len(data)
+        return data[:ends]
 
     def seal(self) -> None:
         """Write that nothing follows, and close. What is still in flight then reads as indeterminate.
@@ -110,13 +168,46 @@ class Ledger:
             RecordError: if the disk does not take it; the file is closed, and reads as unsealed.
         """
         try:
-            ended = self.begun - self.in_flight
-            tries = sum(self._tries.values())
-            self._file.append({"r": "seal", "begun": self.begun, "ended": ended, "tries": tries})
+            self._file.write(frames.seal(*self._rows))
         finally:
             self._file.close()
 
+    def _check_begin(self, numbers: list[int], number: int) -> None:
+        state, known = self._state, len(self._state)
+        for n in numbers:
+            now = state[n] if n < known else _ABSENT
+            before = 0 if now == _ABSENT else self._tries.get(n, 1)
+            if now == _IN_FLIGHT or before != number - 1:
+                raise RuntimeError(f"{self.path}: an alert of {numbers} is begun twice")
+        if len(numbers) > 1 and len(set(numbers)) != len(numbers):
+            raise RuntimeError(f"{self.path}: an alert of {numbers} is begun twice")
 
-def _begin(a: Planned, at_s: float) -> dict[str, object]:
-    line = {"r": "begin", "n": a.number, "s": a.subject, "p": a.phase, "due": a.due_s, "at": at_s}
-    return line | ({"v": a.volley} if a.volley else {})
+    def _take_up(self, numbers: list[int], number: int) -> None:
+        last = max(numbers, default=0)
+        if last >= len(self._state):
+            self._state.extend(bytes(max(1024, last + 1 - len(self._state))))
+        for n in numbers:
+            if number > 1:
+                self._before[n] = _OUTCOMES[self._state[n] - _FIRST]
+                self._tries[n] = number
+            self._state[n] = _IN_FLIGHT
+        self.in_flight += len(numbers)
+        if number == 1:
+            self.begun += len(numbers)
+
+    def _define(self, key: tuple[str, str, int | None, str]) -> tuple[int, bytes]:
+        if len(self._answers) >= _MOST_ANSWERS:
+            key = (*key[:3], "not kept: there are too many different ones")
+            if key in self._answers:
+                return self._answers[key], b""
+        code = self._answers[key] = len(self._answers)
+        return code, frames.define("answer", code, key)
+
+    def _count(self, number: int, outcome: Outcome) -> None:
+        before = self._before.get(number) if self._before else None
+        if before is not None:
+            self.counts[before] -= 1
+            both = (before, outcome)
+            outcome = both[deciding(both)]
+        self._state[number] = _FIRST + _OUTCOMES.index(outcome)
+        self.counts[outcome] += 1

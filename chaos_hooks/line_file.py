@@ -2,94 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import fcntl
 import json
-import os
-from pathlib import Path
 
-from chaos_hooks.errors import RecordError
-
-_MENDS = {
-    errno.ENOSPC: "make room on that disk",
-    errno.EDQUOT: "raise the quota, or make room",
-    errno.EFBIG: "raise the limit of a file's size (ulimit -f)",
-    errno.EIO: "use another disk, this one fails",
-    errno.EEXIST: "give each run a folder of its own",
-    errno.ENOENT: "make its folder first",
-}
+from chaos_hooks.append_file import AppendFile
 
 
-class LineFile:
-    """Each line is with the kernel whole when `append` returns, so it survives a SIGKILL of this process (not
-    a loss of power: that would cost a sync a line). What cannot be written whole leaves nothing.
-    """
-
-    def __init__(self, path: Path, *, new: bool = False) -> None:
-        """Open the file; with ``new`` it must not exist yet.
-
-        Raises:
-            RecordError: if it cannot be written.
-        """
-        self.path = path
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | (os.O_EXCL if new else 0)
-        try:
-            self._fd = os.open(path, flags, 0o644)
-            self._size = os.fstat(self._fd).st_size
-        except OSError as problem:
-            raise _error(path, problem) from None
+class LineFile(AppendFile):
+    """Each line is with the kernel whole when `append` returns, see `AppendFile`."""
 
     def append(self, *values: object) -> None:
-        """Write each value as a line; all of them or none.
-
-        Raises:
-            RecordError: if the disk does not take them; what stood in the file stays.
-            RuntimeError: if the file was closed: a fault of this program.
-        """
-        if self._fd < 0:
-            raise RuntimeError(f"{self.path}: is closed, nothing can be written any more")
+        """Write each value as a line; all of them or none; raises as `write` does."""
         lines = (json.dumps(value, separators=(",", ":"), allow_nan=False) + "\n" for value in values)
-        data = "".join(lines).encode()
-        left = memoryview(data)
-        try:
-            while left:
-                left = left[os.write(self._fd, left) :]
-        except OSError as problem:
-            self._cut()
-            raise _error(self.path, problem) from None
-        self._size += len(data)
-
-    def lock(self) -> None:
-        """Hold the file, as `is_locked` tells others, until it is closed or this process ends."""
-        with contextlib.suppress(BlockingIOError):  # Whoever holds it already keeps it held.
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-    def close(self) -> None:
-        """Close the file; a second time does nothing."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-
-    def _cut(self) -> None:
-        """Take half a line away, which would spoil the next one should there be room again."""
-        try:
-            os.ftruncate(self._fd, self._size)
-        except OSError as problem:
-            raise _error(self.path, problem) from None
-
-
-def is_locked(path: Path) -> bool:
-    """Return whether a living process holds a file."""
-    with path.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
-
-
-def _error(path: Path, problem: OSError) -> RecordError:
-    said = os.strerror(problem.errno) if problem.errno else str(problem)
-    mend = _MENDS.get(problem.errno or 0, "name another --chaos-runs-dir")
-    return RecordError(f"{path}: cannot be written ({said}); {mend}")
+        self.write("".join(lines).encode())

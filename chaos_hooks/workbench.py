@@ -10,6 +10,7 @@ import gevent
 from chaos_hooks import (
     description,
     injection,
+    ledger,
     preflight,
     probes,
     promql,
@@ -238,7 +239,7 @@ class Workbench:
         observations = LineFile(self.folder / "observations.jsonl")
         journal = Journal(self.folder)
         self._files = [injections, observations, journal]
-        self.ledger = Ledger(self.folder / "ledger.jsonl")
+        self.ledger = Ledger(self.folder / ledger.FILE)
         self.conductor = Conductor(
             self.timeline, self._injectors, self._clock, journal, injections, self._say
         )

@@ -3,7 +3,9 @@
 ::
 
     run.json            what was to be done (written first)
-    ledger.jsonl        open, begin/end of each alert (of each try "t", if it was sent again), seal
+    ledger.bin          when each alert was begun and how it ended, in columns (ledger_frames)
+    ledger-NAME.bin     the same of a worker, for the alerts that it sent
+    ledger.jsonl        the same as lines, in runs of the first version
     baseline.json       the Gateway's metrics before the first alert
     post.json           the same after the settling
     observations.jsonl  one line a probe's answer
@@ -17,13 +19,12 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from reports import logs
+from reports import ledger, ledger_lines, logs
 from reports.history import (
     Asked,
     Attempt,
@@ -31,12 +32,9 @@ from reports.history import (
     Injection,
     Member,
     Observation,
-    Outcome,
     PhaseSpan,
     Resource,
     Run,
-    Try,
-    deciding,
 )
 from reports.interval import Interval
 
@@ -84,13 +82,13 @@ def read(folder: Path) -> History:
     """
     run = _run(folder)
     damage: list[str] = []
-    attempts, sealed = _ledger(folder, run, damage)
+    attempts, sealed = _attempts(folder, run, damage)
     truth = _document(folder / "truth.json", damage)
     end = _document(folder / "end.json", damage)
     injections = {line["name"]: _injection(line) for line in _lines(folder / "injections.jsonl", damage)}
     return History(
         run=run,
-        attempts=tuple(attempts),
+        attempts=attempts,
         injections=tuple(injections.values()),
         observations=tuple(_observation(line) for line in _lines(folder / "observations.jsonl", damage)),
         resources=None if truth is None else tuple(_resource(r) for r in truth["resources"]),
@@ -127,82 +125,15 @@ def _run(folder: Path) -> Run:
         raise FolderError(f"{path}: is not a run's description ({problem}); name a run's folder") from None
 
 
-def _ledger(folder: Path, run: Run, damage: list[str]) -> tuple[list[Attempt], bool]:
-    begun: dict[int, dict[int, dict[str, Any]]] = defaultdict(dict)
-    ended: dict[int, dict[int, dict[str, Any]]] = defaultdict(dict)
-    seal: dict[str, Any] | None = None
-    for line in _lines(folder / "ledger.jsonl", damage):
-        if line["r"] == "begin":
-            if line.get("t", 1) in begun[line["n"]]:
-                damage.append(f"ledger.jsonl: alert {line['n']} begun twice")
-            begun[line["n"]][line.get("t", 1)] = line
-        elif line["r"] == "end":
-            if line.get("t", 1) not in begun.get(line["n"], {}):
-                damage.append(f"ledger.jsonl: alert {line['n']} ended, but was not begun")
-            if line.get("t", 1) in ended[line["n"]]:
-                damage.append(f"ledger.jsonl: alert {line['n']} ended twice")
-            ended[line["n"]][line.get("t", 1)] = line
-        elif line["r"] == "seal":
-            seal = line
-    sealed = seal is not None and _as_sealed(seal, begun, ended, damage)
-    attempts = []
-    for n in sorted(begun):
-        if sorted(begun[n]) != list(range(1, len(begun[n]) + 1)):
-            damage.append(f"ledger.jsonl: alert {n} has no record of some of its tries")
-        attempts.append(_attempt(begun[n], ended.get(n, {})))
-    missing = [n for n in range(run.planned) if n not in begun]
-    # Never begun means not one byte went out; only a killed writer could have begun one unrecorded, and it
-    # writes the beginning down before it connects.
-    attempts += [Attempt(n, n, "", 0.0, Outcome.UNSENT, "stopped") for n in missing]
-    return attempts, sealed
-
-
-def _as_sealed(
-    seal: dict[str, Any],
-    begun: Mapping[int, Mapping[int, dict[str, Any]]],
-    ended: Mapping[int, Mapping[int, dict[str, Any]]],
-    damage: list[str],
-) -> bool:
-    """Tell whether as many lines are there as the seal says; if not, some were taken away or added."""
-    tries = sum(len(of_alert) for of_alert in begun.values())
-    whole = sum(set(begun.get(n, {})) <= set(of_alert) for n, of_alert in ended.items())
-    told = (seal["begun"], seal["ended"], seal.get("tries", tries))
-    there = (len(begun), whole, tries)
-    if told != there:
-        words = "{} alerts begun and {} ended in {} tries".format
-        damage.append(f"ledger.jsonl: sealed with {words(*told)}, {words(*there)} are there")
-    return told == there
-
-
-def _attempt(begun: Mapping[int, dict[str, Any]], ended: Mapping[int, dict[str, Any]]) -> Attempt:
-    first = begun[min(begun)]
-    tries = tuple(_try(begun[t], ended.get(t)) for t in sorted(begun))
-    decided = tries[deciding([each.outcome for each in tries])]
-    return Attempt(
-        number=first["n"],
-        subject=first["s"],
-        phase=first["p"],
-        due_s=first["due"],
-        outcome=decided.outcome,
-        kind=decided.kind,
-        begun_s=first["at"],
-        sent_s=decided.sent_s,
-        done_s=decided.done_s,
-        status=decided.status,
-        detail=decided.detail,
-        volley=first.get("v", 0),
-        tries=len(tries),
-        each=tries if len(tries) > 1 else (),
-    )
-
-
-def _try(begin: dict[str, Any], end: dict[str, Any] | None) -> Try:
-    if end is None:
-        detail = "begun, and the generator died before it wrote the outcome"
-        return Try(Outcome.INDETERMINATE, "killed", begin["at"], detail=detail)
-    return Try(
-        Outcome(end["o"]), end["k"], begin["at"], end["sent"], end["done"], end["status"], end["detail"]
-    )
+def _attempts(folder: Path, run: Run, damage: list[str]) -> tuple[Sequence[Attempt], bool]:
+    """Return the attempts, and whether every ledger was sealed."""
+    files = sorted(folder.glob("ledger*.bin"), key=lambda path: (path.name != "ledger.bin", path.name))
+    if not files and (folder / "ledger.jsonl").exists():
+        return ledger_lines.read(_lines(folder / "ledger.jsonl", damage), run, damage)
+    reader = ledger.Reader(damage)
+    for path in files:
+        reader.take(path)
+    return reader.attempts(run.planned), bool(files) and reader.sealed
 
 
 def _injection(line: dict[str, Any]) -> Injection:

@@ -50,7 +50,7 @@ class Attempt:
     when the answer was whole or given up.
 
     ``kind`` refines the outcome: created, duplicate, aggregated, resolved of ACKED; safe, unsafe of REJECTED;
-    connect, send, answer, body, killed of INDETERMINATE; connect, stopped of UNSENT.
+    connect, send, answer, body, killed, worker of INDETERMINATE; connect, stopped of UNSENT.
 
     An alert that was sent again has ``tries`` > 1 and ``each`` of them; its own fields are those of the one
     that decided (see `deciding`), but for ``begun_s``, which is the first one's. ``volley`` is the number of
@@ -216,7 +216,7 @@ class History:
     ``logs`` are those of the components that the run's criteria name, and no others."""
 
     run: Run
-    attempts: tuple[Attempt, ...]
+    attempts: Sequence[Attempt]
     injections: tuple[Injection, ...] = ()
     observations: tuple[Observation, ...] = ()
     resources: tuple[Resource, ...] | None = None

@@ -9,15 +9,25 @@ from chaos_hooks.answers import Answer
 from chaos_hooks.ledger import Ledger
 from chaos_hooks.line_file import LineFile
 from reports import folder
-from reports.history import History
+from reports.history import Attempt, History
 from shapes.alerts import Planned
+
+
+def to_the_microsecond(told: History) -> History:
+    """Return a history with the times of its attempts as a ledger keeps them."""
+
+    def kept(a: Attempt) -> Attempt:
+        times = {name: getattr(a, name) for name in ("begun_s", "sent_s", "done_s")}
+        return replace(a, **{name: None if at is None else round(at, 6) for name, at in times.items()})
+
+    return replace(told, attempts=tuple(map(kept, told.attempts)))
 
 
 def live(told: History, path: Path) -> Path:
     """Write a history with the writers of the live run: each line whole, injections as they change."""
     path.mkdir()
     folder.write_run(path, told.run)
-    ledger = Ledger(path / "ledger.jsonl")
+    ledger = Ledger(path / "ledger.bin")
     for a in told.attempts:
         ledger.begin(Planned(a.number, a.subject, a.phase, a.due_s), a.begun_s or 0.0)
     for a in told.attempts:

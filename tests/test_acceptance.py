@@ -202,7 +202,7 @@ def test_bad_input_is_one_sentence_and_exit_2_before_the_first_alert(runs: Path,
     assert ended.code == 2, ended.output
     assert sentence in ended.output
     assert "Traceback" not in ended.output
-    assert not list(runs.glob("*/ledger.jsonl"))
+    assert not list(runs.glob("*/ledger*"))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import gevent
 import gevent.event
@@ -19,7 +19,8 @@ from chaos_hooks.emitter import Emitter
 from chaos_hooks.errors import RecordError
 from chaos_hooks.ledger import Ledger
 from chaos_hooks.sender import Exchange, Sender
-from reports.history import Outcome
+from reports.history import Attempt, Outcome
+from reports.ledger import Reader
 from shapes.alerts import ID_ANNOTATION, Naming, Planned
 from shapes.target import AnswerRules
 
@@ -48,7 +49,7 @@ class Stage:
     """An emitter with a sender that does what a test wants of it, and a real ledger."""
 
     def __init__(self, folder: Path, post: Post) -> None:
-        self.path = folder / "ledger.jsonl"
+        self.path = folder / "ledger.bin"
         self.clock = Clock()
         self.ledger = Ledger(self.path)
         self.posted: list[tuple[list[int], float]] = []
@@ -72,13 +73,15 @@ class Stage:
         """Return a good answer that came now."""
         return Exchange("done", self.clock.now(), self.clock.now(), 201, CREATED, "")
 
-    def ledger_lines(self, kind: str) -> list[dict[str, Any]]:
-        lines = [json.loads(line) for line in self.path.read_text().splitlines()]
-        return [line for line in lines if line["r"] == kind]
+    def attempts(self) -> list[Attempt]:
+        """Return what the ledger on disk says of each alert begun."""
+        reader = Reader([])
+        reader.take(self.path)
+        return list(reader.attempts(0))
 
     def ends(self) -> dict[int, tuple[str, str]]:
         """Return outcome and kind of each alert that ended."""
-        return {line["n"]: (line["o"], line["k"]) for line in self.ledger_lines("end")}
+        return {a.number: (a.outcome.value, a.kind) for a in self.attempts() if a.done_s is not None}
 
     def _told(self, _: Exchange, batch: list[Planned], answers: list[Answer]) -> None:
         self.told.append(([p.number for p in batch], [a.outcome for a in answers]))
@@ -107,8 +110,8 @@ def test_a_sender_that_blocks_delays_no_later_alert(tmp_path: Path) -> None:
 
     assert stage.posted == [([0], 0.0), ([1], 0.5), ([2], 1.0), ([3], 5.0)]
     assert in_flight == 1
-    assert [line["at"] for line in stage.ledger_lines("begin")] == [0.0, 0.5, 1.0, 5.0]
-    assert {line["n"]: line["done"] for line in stage.ledger_lines("end")} == {0: 5.0, 1: 0.5, 2: 1.0, 3: 5.0}
+    assert [a.begun_s for a in stage.attempts()] == [0.0, 0.5, 1.0, 5.0]
+    assert {a.number: a.done_s for a in stage.attempts()} == {0: 5.0, 1: 0.5, 2: 1.0, 3: 5.0}
     assert stage.clock.slept_until == [0.0, 0.5, 1.0, 5.0]
     assert stage.failed == []
 
@@ -120,7 +123,7 @@ def test_what_is_late_already_goes_out_at_once(tmp_path: Path) -> None:
     stage.emitter.emit(plan(0.0, 1.0, 3.0))
     stage.emitter.drain(10.0)
 
-    assert [(line["due"], line["at"]) for line in stage.ledger_lines("begin")] == [
+    assert [(a.due_s, a.begun_s) for a in stage.attempts()] == [
         (0.0, 2.0),
         (1.0, 2.0),
         (3.0, 3.0),
@@ -156,7 +159,7 @@ def test_drain_gives_up_what_takes_longer(tmp_path: Path) -> None:
         2: ("indeterminate", "killed"),
         3: ("acked", "created"),
     }
-    assert [line["sent"] for line in stage.ledger_lines("end") if line["k"] == "killed"] == [None, None]
+    assert [a.sent_s for a in stage.attempts() if a.kind == "killed"] == [None, None]
     assert stage.ledger.in_flight == 0
     assert stage.failed == [], "to be given up is no fault of this program"
 
@@ -182,7 +185,7 @@ def test_the_beginning_is_on_disk_before_the_post(tmp_path: Path) -> None:
     """A killed generator's record never calls an alert unsent that may have arrived."""
 
     def post(stage: Stage, numbers: list[int]) -> Exchange:
-        begun = {line["n"] for line in stage.ledger_lines("begin")}
+        begun = {a.number for a in stage.attempts()}
         assert set(numbers) <= begun, f"{numbers} posted, {begun} begun"
         return stage.done()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import histories
 import pytest
 from histories import attempt, history, injection, resource
-from live_folder import live
+from live_folder import live, to_the_microsecond
 
 from reports import folder, writing
 from reports.criteria import ledger_whole
@@ -16,7 +16,7 @@ from reports.folder import FolderError
 from reports.history import Attempt, History, Outcome
 from reports.verdict import State, judge
 
-LINES = ("ledger.jsonl", "observations.jsonl", "injections.jsonl")
+LINES = ("observations.jsonl", "injections.jsonl")
 DOCUMENTS = ("truth.json", "end.json")
 UNKNOWABLE = replace(
     history(),
@@ -36,7 +36,7 @@ UNKNOWABLE = replace(
 @pytest.mark.parametrize("told", [history(), UNKNOWABLE, replace(UNKNOWABLE, sealed=False)])
 def test_what_the_live_run_wrote_is_read_back(tmp_path: Path, told: History) -> None:
     """Every field of it; of an injection's lines the last one counts."""
-    assert folder.read(live(told, tmp_path / "run")) == told
+    assert folder.read(live(told, tmp_path / "run")) == to_the_microsecond(told)
 
 
 def test_only_the_description_is_there_yet(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_line_that_is_no_object_is_torn(tmp_path: Path, line: str) -> None:
         (path / name).write_text(f"{line}\n{text}")
     torn = folder.read(path)
     assert sorted(torn.damage) == sorted(f"{name}: line 1 is torn" for name in LINES)
-    assert replace(torn, damage=()) == history()
+    assert replace(torn, damage=()) == to_the_microsecond(history())
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A ledger that contradicts itself is read, what is wrong is named, and it never passes."""
+"""A ledger of the first version, in lines: what contradicts itself is read and named, and never passes."""
 
 from __future__ import annotations
 
@@ -24,6 +24,24 @@ def rewrite(path: Path, change: Callable[[list[dict[str, Any]]], None]) -> Histo
     change(lines)
     ledger.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return folder.read(path)
+
+
+def in_lines(told: History, path: Path) -> Path:
+    """Write a history with its ledger in lines."""
+    live(told, path)
+    (path / "ledger.bin").unlink()
+    lines: list[dict[str, Any]] = [{"r": "open"}]
+    for a in told.attempts:
+        lines.append(
+            {"r": "begin", "n": a.number, "s": a.subject, "p": a.phase, "due": a.due_s, "at": a.begun_s}
+        )
+    for a in told.attempts:
+        how = {"o": a.outcome, "k": a.kind, "sent": a.sent_s, "done": a.done_s, "status": a.status}
+        lines.append({"r": "end", "n": a.number, **how, "detail": a.detail})
+    count = len(told.attempts)
+    lines.append({"r": "seal", "begun": count, "ended": count, "tries": count})
+    (path / "ledger.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
 
 
 def begin(number: int) -> dict[str, Any]:
@@ -95,7 +113,7 @@ ODD: dict[str, tuple[Callable[[list[dict[str, Any]]], None], tuple[str, ...], bo
 def test_a_ledger_that_contradicts_itself_is_undecided(tmp_path: Path, name: str) -> None:
     """It is read, what is wrong is named, and the run is not passed by it."""
     change, damage, sealed = ODD[name]
-    odd = rewrite(live(history(), tmp_path / "run"), change)
+    odd = rewrite(in_lines(history(), tmp_path / "run"), change)
     assert odd.damage == tuple(f"ledger.jsonl: {line}" for line in damage)
     assert odd.sealed is sealed
     assert judge(odd).exit_code in (1, 3)
@@ -105,7 +123,7 @@ def test_a_ledger_that_contradicts_itself_is_undecided(tmp_path: Path, name: str
 
 def test_a_number_beyond_the_plan_is_kept(tmp_path: Path) -> None:
     """It was sent, so it can be lost; the record is not whole."""
-    odd = rewrite(live(history(), tmp_path / "run"), beyond)
+    odd = rewrite(in_lines(history(), tmp_path / "run"), beyond)
     assert [a.number for a in odd.attempts] == [0, 1, 2, 9]
     assert ledger_whole.check(odd).got == "4 outcomes for 3 planned alerts; the accounting sums do not agree"
     assert judge(odd).account.lost == (9,)
@@ -113,12 +131,12 @@ def test_a_number_beyond_the_plan_is_kept(tmp_path: Path) -> None:
 
 def test_the_last_of_two_ends_counts(tmp_path: Path) -> None:
     """Which one is true nobody knows; the run is invalid either way."""
-    odd = rewrite(live(history(), tmp_path / "run"), lambda lines: lines.insert(-1, end(1, "rejected")))
+    odd = rewrite(in_lines(history(), tmp_path / "run"), lambda lines: lines.insert(-1, end(1, "rejected")))
     assert [a.outcome for a in odd.attempts] == [Outcome.ACKED, Outcome.REJECTED, Outcome.ACKED]
 
 
 def test_taking_the_end_of_a_lost_alert_away_does_not_pass(tmp_path: Path) -> None:
     """Without its end it reads as indeterminate, and those are not lost: the seal tells that one is gone."""
-    path = live(history(lost=(1,)), tmp_path / "run")
+    path = in_lines(history(lost=(1,)), tmp_path / "run")
     assert judge(folder.read(path)).state is State.FAIL
     assert judge(rewrite(path, lambda lines: lines.pop(5).clear())).state is State.INVALID

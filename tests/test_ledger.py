@@ -13,8 +13,9 @@ import pytest
 
 from chaos_hooks.answers import Answer
 from chaos_hooks.errors import RecordError
-from chaos_hooks.ledger import Ledger
+from chaos_hooks.ledger import Ended, Ledger
 from reports import folder
+from reports import ledger_frames as frames
 from reports.history import Attempt, Outcome, Run
 from shapes.alerts import Planned
 
@@ -30,7 +31,7 @@ def plan(path: Path, planned: int) -> Path:
     """Write the description of a run with so many alerts, and return its ledger's path."""
     run = Run("r", "tok", "s", "S", "quick", "t", "2026-01-01T00:00:00Z", 1, planned, 0, False, (), ())
     folder.write_run(path, run)
-    return path / "ledger.jsonl"
+    return path / "ledger.bin"
 
 
 def test_what_was_written_is_read_back(tmp_path: Path) -> None:
@@ -76,7 +77,7 @@ def test_a_ledger_is_readable_while_it_is_written(tmp_path: Path) -> None:
 
 
 def test_calls_that_contradict_each_other_are_faults_of_the_program(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger.jsonl")
+    ledger = Ledger(tmp_path / "ledger.bin")
     ledger.begin(alert(0), 0.0)
     with pytest.raises(RuntimeError, match="begun twice"):
         ledger.begin(alert(0), 0.0)
@@ -87,21 +88,25 @@ def test_calls_that_contradict_each_other_are_faults_of_the_program(tmp_path: Pa
     ledger.end(0, CREATED, sent_s=0.1, done_s=0.2, status=201)
     with pytest.raises(RuntimeError, match="alert 0 ends, but is not in flight"):
         ledger.end(0, CREATED, sent_s=0.1, done_s=0.2, status=201)
+    ledger.begin(alert(3), 0.0)
+    two = Ended(3, CREATED, 0.1, 0.2, 201)
+    with pytest.raises(RuntimeError, match="ends twice"):
+        ledger.end_all([two, two])
     before = ledger.path.read_bytes()
     ledger.seal()
     with pytest.raises(RuntimeError, match="is closed"):
         ledger.begin(alert(2), 0.0)
-    assert ledger.path.read_bytes() == before + b'{"r":"seal","begun":1,"ended":1,"tries":1}\n'
+    assert ledger.path.read_bytes() == before + frames.seal(2, 1)
 
 
 def test_a_ledger_is_never_continued_by_another_run(tmp_path: Path) -> None:
-    Ledger(tmp_path / "ledger.jsonl").seal()
+    Ledger(tmp_path / "ledger.bin").seal()
     with pytest.raises(
-        RecordError, match=r"ledger.jsonl: .*\(File exists\); give each run a folder of its own"
+        RecordError, match=r"ledger.bin: .*\(File exists\); give each run a folder of its own"
     ):
-        Ledger(tmp_path / "ledger.jsonl")
+        Ledger(tmp_path / "ledger.bin")
     with pytest.raises(RecordError, match="No such file or directory"):
-        Ledger(tmp_path / "missing" / "ledger.jsonl")
+        Ledger(tmp_path / "missing" / "ledger.bin")
 
 
 WRITER = """
@@ -142,7 +147,6 @@ for n in range(10**9):
     writer.send_signal(signal.SIGKILL)
     writer.communicate(timeout=20)
     history = folder.read(tmp_path)
-    assert path.read_bytes().endswith(b"\n")
     assert (history.damage, history.sealed) == ((), False)
     numbers = [attempt.number for attempt in history.attempts]
     assert numbers == list(range(len(numbers)))

@@ -17,6 +17,7 @@ from chaos_hooks.emitter import Emitter
 from chaos_hooks.ledger import Ledger
 from chaos_hooks.sender import Sender
 from reports import folder
+from reports import ledger_frames as frames
 from reports.accounting import account
 from reports.criteria import no_duplicates, safe_rejections, zero_loss
 from reports.finding import Status
@@ -35,7 +36,7 @@ class Load:
         self.path = path
         self._planned = planned
         folder.write_run(path, histories.run(planned=len(planned), faults_planned=0))
-        self.ledger = Ledger(path / "ledger.jsonl")
+        self.ledger = Ledger(path / "ledger.bin")
         self.problems: list[BaseException] = []
         clock = RunClock()
         sender = Sender(url, headers={}, connect_timeout_s=5.0, answer_timeout_s=5.0, clock=clock.now)
@@ -233,16 +234,25 @@ def test_a_lost_record_of_a_try_is_damage(tmp_path: Path) -> None:
     """A seal that counts more tries than are there, and a gap in their numbers."""
     with StampingServer(503, 503, 201) as server:
         Load(tmp_path, server.url, ONE, alertmanager()).run()
-    path = tmp_path / "ledger.jsonl"
-    lines = path.read_text().splitlines(keepends=True)
-    path.write_text("".join(line for line in lines if '"t":2' not in line))
+    path = tmp_path / "ledger.bin"
+    data, kept, second = path.read_bytes(), frames.MAGIC, 0
+    at = len(frames.MAGIC)
+    for frame in frames.read(data, at):
+        rows = {frames.BEGIN: 4, frames.END: 4}.get(frame.kind)
+        again = frame.said == ["where", 1, "chaos", 0, 2]
+        second += again
+        # The second try's beginning has where 1, its end says try 2.
+        lost = rows is not None and frame.columns[rows][0] == (1 if frame.kind == frames.BEGIN else 2)
+        kept += b"" if lost else data[at : frame.ends]
+        at = frame.ends
+    path.write_bytes(kept)
     history = folder.read(tmp_path)
 
+    assert second == 1
     assert not history.sealed
     assert history.damage == (
-        "ledger.jsonl: sealed with 1 alerts begun and 1 ended in 3 tries, "
-        "1 alerts begun and 1 ended in 2 tries are there",
-        "ledger.jsonl: alert 0 has no record of some of its tries",
+        "ledger.bin: sealed with 3 begun and 3 ended, 2 begun and 2 ended are there",
+        "ledger: alert 0 has no record of some of its tries",
     )
 
 

@@ -1,0 +1,191 @@
+"""The ledger's bytes: frames of rows in columns, each whole or not there, the same on disk and on the wire.
+
+::
+
+    file    MAGIC, then frames
+    frame   kind, payload's length, CRC-32 of all but itself (4 bytes each), base_us (8)
+    define  JSON [table, code, values...]: a code of the table "where" (phase, volley, try) or "answer"
+            (outcome, kind, status, detail), before the first row that uses it
+    begin   columns number u4, subject u4, due_s f8, begun i4, where u2
+    end     columns number u4, sent i4, done i4, answer u2, try u2
+    seal    JSON {"begun": rows, "ended": rows}: nothing follows
+
+All numbers are little-endian. Times but for due_s are microseconds since ``base_us``, which itself counts
+from the run's start; NEVER stands for none. A begin frame is on disk before its alerts' first byte goes out,
+so an alert without an end may have arrived.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import sys
+import zlib
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+MAGIC = b"alertstorm ledger 2\n"
+DEFINE, BEGIN, END, SEAL = b"DEFI", b"BEGI", b"END ", b"SEAL"
+NEVER = -(2**31)  # Of a time that never came.
+_MOST_US = 2**31 - 1
+_HEADER = struct.Struct("<4sIIq")
+# As the array module names them, in the order of the columns.
+_BEGIN_COLUMNS, _END_COLUMNS = "IIdiH", "IiiHH"
+_ROW_BYTES = {BEGIN: 22, END: 16}
+
+for _code in "IiH":
+    assert array(_code).itemsize == struct.calcsize(f"<{_code}")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame as read; ``columns`` of begin and end in the order above, ``said`` what JSON says otherwise;
+    ``ends`` is where the next one begins."""
+
+    kind: bytes
+    base_us: int
+    columns: tuple[array[Any], ...]
+    said: Any
+    ends: int
+
+
+def microseconds(at_s: float) -> int:
+    """Return a time as it is kept, to the microsecond."""
+    return round(at_s * 1e6)
+
+
+def define(table: str, code: int, values: Sequence[object]) -> bytes:
+    """Return the frame that gives a code its meaning."""
+    return _frame(DEFINE, 0, _json([table, code, *values]))
+
+
+def begin(
+    numbers: Sequence[int],
+    subjects: Sequence[int],
+    due_s: Sequence[float],
+    at_us: int,
+    where: Sequence[int],
+) -> bytes:
+    """Return the frame of alerts that are begun together."""
+    n = len(numbers)
+    return _frame(BEGIN, at_us, _rows("IIdiH", n).pack(*numbers, *subjects, *due_s, *[0] * n, *where))
+
+
+def end(rows: Sequence[tuple[int, int | None, int, int, int]]) -> bytes:
+    """Return the frame of tries that ended: number, sent_us, done_us, answer code, try of each."""
+    numbers, sents, dones, answers, tries = zip(*rows, strict=True)
+    base_us = dones[0]
+    sent = [NEVER if at is None else offset(at, base_us) for at in sents]
+    done = [offset(at, base_us) for at in dones]
+    return _frame(END, base_us, _rows("IiiHH", len(rows)).pack(*numbers, *sent, *done, *answers, *tries))
+
+
+def seal(begun: int, ended: int) -> bytes:
+    """Return the frame that says that nothing follows so many rows."""
+    return _frame(SEAL, 0, _json({"begun": begun, "ended": ended}))
+
+
+def read(data: bytes, begins: int = 0) -> Iterator[Frame]:
+    """Yield the frames from a place on, up to the first that is not whole; `Frame.ends` tells how far it got.
+
+    Raises:
+        ValueError: at a frame that is there but not as it was written.
+    """
+    view = memoryview(data)
+    at = begins
+    while at + _HEADER.size <= len(data):
+        kind, length, crc, base_us = _HEADER.unpack_from(data, at)
+        ends = at + _HEADER.size + length
+        if ends > len(data):
+            return
+        payload = view[at + _HEADER.size : ends]
+        if crc != _crc(kind, base_us, payload):
+            raise ValueError(f"is damaged at byte {at}")
+        rows = kind in _ROW_BYTES
+        yield Frame(
+            kind,
+            base_us,
+            _columns(kind, payload) if rows else (),
+            None if rows else json.loads(bytes(payload)),
+            ends,
+        )
+        at = ends
+
+
+def whole(data: bytes, begins: int) -> int:
+    """Return how many bytes of a piece of a ledger, from a place in it on, are whole frames."""
+    at = 0 if begins else len(MAGIC)
+    if not begins and not data.startswith(MAGIC):
+        return 0
+    while at + _HEADER.size <= len(data):
+        ends = at + _HEADER.size + _HEADER.unpack_from(data, at)[1]
+        if ends > len(data):
+            break
+        at = ends
+    return at
+
+
+def needed(data: bytes) -> int:
+    """Return the length of the frame that a piece begins with."""
+    return _HEADER.size + int(_HEADER.unpack_from(data)[1])
+
+
+def check(data: bytes, begins: int) -> tuple[int, bool]:
+    """Return how many bytes of a piece are whole frames, and whether the last one is the seal.
+
+    Raises:
+        ValueError: if one is not as it was written.
+    """
+    if not begins and not data.startswith(MAGIC):
+        raise ValueError("is no ledger of this version")
+    at, sealed = 0 if begins else len(MAGIC), False
+    while at + _HEADER.size <= len(data):
+        kind, length, crc, base_us = _HEADER.unpack_from(data, at)
+        ends = at + _HEADER.size + length
+        if ends > len(data):
+            break
+        if crc != _crc(kind, base_us, memoryview(data)[at + _HEADER.size : ends]):
+            raise ValueError(f"is damaged at byte {begins + at}")
+        at, sealed = ends, kind == SEAL
+    return at, sealed
+
+
+def offset(at_us: int, base_us: int) -> int:
+    """Return a time as microseconds from another, at most 35 minutes."""
+    return max(-_MOST_US, min(_MOST_US, at_us - base_us))
+
+
+def _columns(kind: bytes, payload: memoryview) -> tuple[array[Any], ...]:
+    count, rest = divmod(len(payload), _ROW_BYTES[kind])
+    if rest:
+        raise ValueError("has a frame of part of a row")
+    columns, at = [], 0
+    for code in _BEGIN_COLUMNS if kind == BEGIN else _END_COLUMNS:
+        column = array(code)
+        size = count * column.itemsize
+        column.frombytes(payload[at : at + size])
+        if sys.byteorder == "big":
+            column.byteswap()
+        columns.append(column)
+        at += size
+    return tuple(columns)
+
+
+@lru_cache(maxsize=1024)
+def _rows(codes: str, count: int) -> struct.Struct:
+    return struct.Struct("<" + "".join(f"{count}{code}" for code in codes))
+
+
+def _frame(kind: bytes, base_us: int, payload: bytes) -> bytes:
+    return _HEADER.pack(kind, len(payload), _crc(kind, base_us, payload), base_us) + payload
+
+
+def _crc(kind: bytes, base_us: int, payload: bytes | memoryview) -> int:
+    return zlib.crc32(payload, zlib.crc32(b"%b%d" % (kind, base_us)))
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
