@@ -55,6 +55,14 @@ def names() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(injectors.__path__))
 
 
+def lacks(inject: str, endpoints: Endpoints) -> str:
+    """Return what this machine lacks for a backend that says so before there is a target; else empty."""
+    if inject not in names():
+        return ""  # That is refused later, with those that exist.
+    module = importlib.import_module(f"chaos_hooks.injectors.{inject}")
+    return str(module.lacks(endpoints)) if hasattr(module, "lacks") else ""
+
+
 def load(fault: Fault, endpoints: Endpoints, clock: RunClock, place: str) -> Injector:
     """Return the backend of a fault.
 

@@ -48,6 +48,10 @@ def _entry(planned: Scenario, asked: Options) -> Entry:
     skip = against.unsupported.get(planned.name, "") or planned.lacks_faults_in(against.faults_in)
     planned = planned.broken_in(against.faults_in)
     preflight.check_scenario(planned, injection.names())
+    if not asked.no_faults:
+        skip = skip or next(
+            filter(None, (injection.lacks(f.inject, against.endpoints) for f in planned.faults)), ""
+        )
     return Entry(planned, against, skip)
 
 

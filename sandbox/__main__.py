@@ -14,14 +14,22 @@ def main() -> int:
     if sys.platform != "linux":
         print('{"event": "failed", "error": "sandbox: needs Linux; mend: use a container"}')
         return 1
-    from sandbox import keeper
+    from sandbox import keeper, namespace
+    from sandbox.ports import PortError
 
     try:
         asked = options.parse(sys.argv[1:], os.environ)
     except options.OptionError as error:
         keeper.say({"event": "failed", "error": f"sandbox: {error}; mend: python -m sandbox --help"})
         return 1
-    return keeper.main(asked, _BEGAN_AT_S)
+    doors = None
+    if asked.network == namespace.NAMESPACE:
+        try:
+            doors = namespace.enter(asked.gateway_port)
+        except (namespace.NamespaceError, PortError, OSError) as error:
+            keeper.say({"event": "failed", "error": f"sandbox: {error}"})
+            return 1
+    return keeper.main(asked, _BEGAN_AT_S, doors)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from sandbox import (
     control,
     fault_proxy,
     http_server,
+    log_file,
     ports,
     processes,
     prometheus,
@@ -29,6 +30,7 @@ from sandbox import (
 )
 from sandbox.component import NotReady
 from sandbox.fault_proxy import FaultProxyError
+from sandbox.namespace import Doors
 from sandbox.options import Options
 from sandbox.ports import HOST, PortError, Ports
 from sandbox.prometheus import PrometheusError
@@ -61,11 +63,12 @@ def say(event: dict[str, Any]) -> None:
 class Keeper:
     """One run of the sandbox."""
 
-    def __init__(self, options: Options, began_at_s: float) -> None:
+    def __init__(self, options: Options, began_at_s: float, doors: Doors | None) -> None:
         self._options = options
         self._began_at_s = began_at_s
         self._end: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._ports = Ports()
+        self._doors = doors
+        self._ports = Ports(numbers=doors.numbers) if doors else Ports()
         self._home: RunDirectory | None = None
         self._world: World | None = None
         self._control: asyncio.Server | None = None
@@ -139,7 +142,7 @@ class Keeper:
         self._home = run_directory.create(options.directory)
         logs = (options.logs or self._home.path / "logs").resolve()
         logs.mkdir(parents=True, exist_ok=True)
-        _log_to(logs / "keeper.log")
+        log_file.take(log, logs / "keeper.log")
         log.info(
             "keeper %d in %s with %s (%s) and %s; swept: %s",
             os.getpid(),
@@ -149,6 +152,8 @@ class Keeper:
             toxiproxy or fault_proxy.OURS,
             swept,
         )
+        if self._doors:
+            await self._doors.open()
         world = await self._start_world(binary, toxiproxy, scraper, self._home.path, logs)
         control_url = await self._start_control(world)
         return {
@@ -167,6 +172,7 @@ class Keeper:
             "proxy_url": f"http://{HOST}:{world.proxy.port}",
             "proxy_server": toxiproxy or fault_proxy.OURS,
             "prometheus_url": f"http://{HOST}:{world.prometheus.port}" if world.prometheus else "",
+            "network_pid": str(os.getpid()) if self._doors else "",
             "clock_file": str(world.clock_file),
             "logs_dir": str(logs),
             "ready_after_s": round(time.monotonic() - self._began_at_s, 3),
@@ -229,19 +235,11 @@ def _mend(failure: str, in_use: bool) -> str:
     return "read its log, kept by --logs DIR; on a busy machine give a longer --ready-timeout"
 
 
-def _log_to(file: Path) -> None:
-    handler = logging.FileHandler(file)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    log.propagate = False
-
-
-def main(options: Options, began_at_s: float) -> int:
-    """Run a keeper to its end; the exit status."""
+def main(options: Options, began_at_s: float, doors: Doors | None = None) -> int:
+    """Run a keeper to its end, in the network behind the doors if there are any; the exit status."""
 
     async def run() -> int:
-        return await Keeper(options, began_at_s).run()
+        return await Keeper(options, began_at_s, doors).run()
 
     with contextlib.suppress(asyncio.CancelledError):
         return asyncio.run(run())

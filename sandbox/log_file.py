@@ -1,5 +1,6 @@
 """Log file: one component's output over all its lives, and the last words of the present one."""
 
+import logging
 from pathlib import Path
 
 
@@ -24,3 +25,12 @@ class LogFile:
         return (
             f"last log lines: {' | '.join(line.strip() for line in lines)}" if lines else "its log is empty"
         )
+
+
+def take(log: logging.Logger, file: Path) -> None:
+    """Write what this log says into a file, and nowhere else."""
+    handler = logging.FileHandler(file)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from sandbox.namespace import HOST_NETWORK, NAMESPACE
+
 AROUND = "around"  # Sentinel and replication go direct: a proxy is between the Gateway and Redis alone
 THROUGH = "through"  # Sentinel and replication, too, go through the proxies
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0}
@@ -44,6 +46,7 @@ class Options:
     ready_timeout_s: float
     die_with_parent: bool
     ignore_sigint: bool
+    network: str = HOST_NETWORK
     prometheus: str = ""  # empty: one on PATH, if there is one
 
 
@@ -70,6 +73,12 @@ def _namespace(text: str) -> str:
 def _layout(text: str) -> str:
     if text not in (AROUND, THROUGH):
         raise argparse.ArgumentTypeError(f"{text!r} is no layout; write {AROUND} or {THROUGH}")
+    return text
+
+
+def _network(text: str) -> str:
+    if text not in (HOST_NETWORK, NAMESPACE):
+        raise argparse.ArgumentTypeError(f"{text!r} is no network; write {HOST_NETWORK} or {NAMESPACE}")
     return text
 
 
@@ -116,6 +125,7 @@ def parse(argv: Sequence[str], environment: Mapping[str, str]) -> Options:
     add("--redis-server", "redis-server or valkey-server >= 6.2 [also CHAOS_REDIS_SERVER]")
     add("--redis-layout", "around or through the proxies: Sentinel", type=_layout, default=AROUND)
     add("--toxiproxy-server", "real Toxiproxy to run instead of ours [also CHAOS_TOXIPROXY_SERVER]")
+    add("--network", "the host's, or namespace: one of its own", type=_network, default=HOST_NETWORK)
     add("--prometheus", "prometheus that scrapes the Gateway, or off (default: one on PATH)", default="")
     add("--gateway-command", "Gateway to run instead of the reference one", type=_command, default=())
     add("--gateway-cwd", "folder that command is started in (default: this one)", type=Path)
@@ -155,5 +165,6 @@ def parse(argv: Sequence[str], environment: Mapping[str, str]) -> Options:
         ready_timeout_s=asked.ready_timeout,
         die_with_parent=asked.die_with_parent,
         ignore_sigint=asked.ignore_sigint,
+        network=asked.network,
         prometheus=asked.prometheus,
     )

@@ -8,6 +8,7 @@ itself.
 
 import random
 import socket
+from collections.abc import Iterable
 
 HOST = "127.0.0.1"
 LOW = 20000
@@ -19,10 +20,16 @@ class PortError(Exception):
 
 
 class Ports:
-    """Picks ports from [low, high), no port twice in one life."""
+    """Picks ports from [low, high), or these numbers, no port twice in one life."""
 
-    def __init__(self, rng: random.Random | None = None, low: int = LOW, high: int = HIGH) -> None:
-        order = list(range(low, high))
+    def __init__(
+        self,
+        rng: random.Random | None = None,
+        low: int = LOW,
+        high: int = HIGH,
+        numbers: Iterable[int] = (),
+    ) -> None:
+        order = list(numbers) or list(range(low, high))
         (rng or random.Random()).shuffle(order)
         self._untried = order
         self._held: dict[int, socket.socket] = {}

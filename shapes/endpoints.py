@@ -16,7 +16,8 @@ class Endpoints:
     For a cluster: ``kubeconfig`` (a path, or ``in-cluster``) and its ``context``; ``pods_namespace``, where
     Gateway and Redis run and faults are made (``namespace`` is that of the RemediationRequests); ``pods``,
     the label selectors of its components; ``proxy_addresses``, where a proxy's port is reached from here,
-    by the proxy's name. ``run_id`` is the run's, which marks what is made in the cluster.
+    by the proxy's name. ``network_pid`` is a process in whose network namespace Gateway and Redis run.
+    ``run_id`` is the run's, which marks what is made in the cluster.
     """
 
     gateway_url: str = ""
@@ -37,6 +38,7 @@ class Endpoints:
     proxy_addresses: Mapping[str, str] = field(default_factory=dict)
     clock_file: str = ""
     prometheus_url: str = ""
+    network_pid: str = ""
     run_id: str = ""
 
 
@@ -55,6 +57,7 @@ _TEXTS = (
     "proxy_url",
     "clock_file",
     "prometheus_url",
+    "network_pid",
 )
 _LISTS = ("sentinels", "redis_addresses")
 _NAMED = ("pods", "proxy_addresses")

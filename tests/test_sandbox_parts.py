@@ -100,6 +100,7 @@ def test_options_from_arguments_and_environment() -> None:
         die_with_parent=False,
         ignore_sigint=True,
         prometheus="",
+        network="host",
     )
 
 

@@ -15,4 +15,7 @@ fault, with four verbs:
     End the fault; twice does no harm. An effect that can be seen only afterwards is told here (``bit``).
 ``sweep(undo) -> str``
     Heal what an earlier run left behind; return what was found. Raise InjectionError if it is still there.
+
+Beside the class there may be a function ``lacks(endpoints) -> str``: what this machine itself lacks for it,
+known before there is a target; a scenario that injects it is then SKIPPED with that reason.
 """
