@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import redis
@@ -13,6 +14,7 @@ from redis.retry import Retry
 from chaos_hooks.injection import InjectionError
 
 _TIMEOUT_S = 3.0
+_PASSWORD = "?password_file="
 
 
 class Gone(InjectionError):
@@ -20,8 +22,20 @@ class Gone(InjectionError):
 
 
 def client(address: str) -> Any:
-    """Return a client of one server, which repeats nothing. Typed loosely: redis-py's types fit nobody."""
-    host, _, port = address.rpartition(":")
+    """Return a client of one server, which repeats nothing. Typed loosely: redis-py's types fit nobody.
+
+    ``host:port?password_file=PATH`` is a server that wants the password in that file: so a journal holds a
+    path, and no password.
+
+    Raises:
+        InjectionError: if the file cannot be read.
+    """
+    place, _, path = address.partition(_PASSWORD)
+    host, _, port = place.rpartition(":")
+    try:
+        password = Path(path).read_text(encoding="utf-8").strip() if path else None
+    except OSError as problem:
+        raise InjectionError(f"{path}: cannot be read: {problem.strerror}") from None
     return redis.Redis(
         host,
         int(port),
@@ -29,7 +43,33 @@ def client(address: str) -> Any:
         socket_connect_timeout=_TIMEOUT_S,
         retry=Retry(NoBackoff(), 0),
         decode_responses=True,
+        password=password,
     )
+
+
+def with_password(address: str, path: str) -> str:
+    """Return an address whose password is in a file; the address itself when there is no file."""
+    return f"{address}{_PASSWORD}{path}" if path else address
+
+
+def find(
+    addresses: Sequence[str], sentinels: Sequence[str], master: str, password_file: str
+) -> tuple[str, list[str]]:
+    """Return the primary's address and the replicas': as the Sentinels name them, or, where there are no
+    Sentinels, the first of the addresses and the others.
+
+    Raises:
+        InjectionError: if neither tells.
+    """
+    if sentinels:
+        primary, replicas = discover(sentinels, master)
+    elif addresses:
+        primary, replicas = addresses[0], list(addresses[1:])
+    else:
+        raise InjectionError(
+            "the target has neither sentinels nor redis_addresses; name them under endpoints"
+        )
+    return with_password(primary, password_file), [with_password(r, password_file) for r in replicas]
 
 
 def discover(sentinels: Sequence[str], master: str) -> tuple[str, list[str]]:

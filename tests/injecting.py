@@ -31,7 +31,7 @@ from chaos_hooks.clock import RunClock
 from shapes.scenario import Fault
 from shapes.target import Endpoints
 endpoints, fault = json.loads(sys.argv[1])
-endpoints["sentinels"] = tuple(endpoints["sentinels"])
+endpoints |= {name: tuple(endpoints[name]) for name in ("sentinels", "redis_addresses")}
 backend = injection.load(Fault(**fault), Endpoints(**endpoints), RunClock(), "here")
 undo = {}
 effect = backend.inject(undo.update)

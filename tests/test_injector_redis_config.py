@@ -178,6 +178,32 @@ def test_options_are_refused_by_name(options: dict[str, Any], sentence: str) -> 
 
 def test_why_it_is_not_available() -> None:
     """No Sentinel named; nobody there."""
-    assert "no sentinels" in injecting.why_not(Endpoints(), fault("redis_config"))
+    assert "neither sentinels nor redis_addresses" in injecting.why_not(Endpoints(), fault("redis_config"))
     nobody = Endpoints(sentinels=(f"127.0.0.1:{free_port()}",), sentinel_master=MASTER)
     assert "no primary to be found" in injecting.why_not(nobody, fault("redis_config"))
+
+
+def test_a_server_without_sentinels_that_wants_a_password(servers: Servers, tmp_path: Path) -> None:
+    """Named by its address; the password is read from its file, by a sweep too, and stands in no journal."""
+    port, secret = free_port(), tmp_path / "password"
+    words = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
+    child = Child([servers.binary, *words, "--requirepass", "xyzzy"], tmp_path / "redis.log")
+    try:
+        wait_until(partial(listens, port), "Redis listens")
+        secret.write_text("xyzzy\n")
+        endpoints = Endpoints(redis_addresses=(f"127.0.0.1:{port}",), redis_password_file=str(secret))
+        client = redis.Redis(port=port, password="xyzzy", decode_responses=True)
+        without = Endpoints(redis_addresses=endpoints.redis_addresses)
+        assert "AuthenticationError" in injecting.why_not(without, fault("redis_config"))
+        with injecting.killed_run(endpoints, fault("redis_config")) as said:
+            assert said["seen"], said
+        assert client.config_get("maxmemory") == {"maxmemory": "0"}
+        broken = Broken(endpoints, fault("redis_config"))
+        assert broken.effect.seen
+        assert "xyzzy" not in repr((broken.undo, broken.effect))
+        broken.heal()
+        assert client.config_get("maxmemory") == {"maxmemory": "0"}
+        secret.unlink()
+        assert "cannot be read" in injecting.why_not(endpoints, fault("redis_config"))
+    finally:
+        child.kill()

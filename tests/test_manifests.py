@@ -11,6 +11,11 @@ import strict_kinds
 import strict_schema
 import yaml
 
+from chaos_hooks import experiment, injection, pods, preflight
+from chaos_hooks.clock import RunClock
+from shapes import scenario
+from shapes.target import Endpoints
+
 HOME = Path(__file__).resolve().parent.parent
 MANIFESTS = HOME / "manifests"
 # Those of monitoring and Locust have tests of their own.
@@ -291,3 +296,28 @@ def test_the_jail_lets_nothing_out_and_holds_only_the_gateway() -> None:
         {"kind": "ServiceAccount", "serviceAccount": {"namespace": "default", "name": "gateway"}}
     ]
     assert schema["matchingPrecedence"] > 2  # below the server's own exempt and probes
+
+
+@pytest.mark.parametrize("pace", scenario.PACES)
+@pytest.mark.parametrize("name", scenario.names(HOME / "scenarios"))
+def test_each_scenario_says_how_it_runs_in_a_cluster(name: str, pace: str) -> None:
+    """Its faults for a cluster are known to their backends, manifests and options too; or it has no fault."""
+    planned = scenario.find(HOME / "scenarios", name, pace)
+    cluster = planned.broken_in("cluster")
+
+    assert planned.lacks_faults_in("cluster") == ""
+    assert bool(cluster.faults) == bool(planned.faults)
+    preflight.check_scenario(cluster, injection.names())
+    for fault in cluster.faults:
+        injection.load(fault, Endpoints(), RunClock(), fault.place)
+        # The time is the scenario's, whatever does it.
+        assert fault.at_s in {each.at_s for each in planned.faults}
+
+
+def test_each_kind_of_experiment_is_known_to_its_backend() -> None:
+    """The backend's plurals are those of the schemas, and the component labels select pods of the example."""
+    plurals = {kind: d["spec"]["names"]["plural"] for kind, d in strict_schema.definitions().items()}
+
+    assert plurals == experiment.PLURALS
+    for labels in pods.LABELS.values():
+        assert _matching(dict(labels))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from chaos_hooks import ballast, redis_set
 from chaos_hooks.clock import RunClock
@@ -28,8 +29,9 @@ class Injector:
     what the primary uses and 16 MiB, which ballast keys (alertstorm:ballast:*) then fill, and more of them,
     until the keys that were there before are gone.
 
-    Set on the primary and on every replica, so that a failover does not end it, though it ends with a restart
-    of the server. Redis has no leases: a watchdog heals when this process cannot.
+    The servers are those that the Sentinels name, or the target's redis_addresses, the primary first. Set on
+    the primary and on every replica, so that a failover does not end it, though it ends with a restart of the
+    server. Redis has no leases: a watchdog heals when this process cannot.
     """
 
     def __init__(self, endpoints: Endpoints, clock: RunClock, fault: Fault) -> None:
@@ -43,18 +45,20 @@ class Injector:
         is_bytes = isinstance(self._limit, int) and not isinstance(self._limit, bool)
         if self._limit != "used" and not (is_bytes and self._limit > 0):
             raise ValueError(f"maxmemory: {self._limit!r} is neither 'used' nor a number of bytes above 0")
-        self._sentinels = endpoints.sentinels
-        self._master = endpoints.sentinel_master
+        self._known = {
+            "addresses": list(endpoints.redis_addresses),
+            "sentinels": list(endpoints.sentinels),
+            "master": endpoints.sentinel_master,
+            "password_file": endpoints.redis_password_file,
+        }
         self._clock = clock
         self._fault = fault
         self._lease: Lease | None = None
 
     def available(self) -> str:
-        """Say whether the Sentinels name a primary that tells its settings."""
-        if not self._sentinels:
-            return "the target has no sentinels; name them under endpoints"
+        """Say whether there is a primary that tells its settings."""
         try:
-            primary, replicas = redis_set.discover(self._sentinels, self._master)
+            primary, replicas = _servers(self._known)
             for address in (primary, *replicas):
                 redis_set.settings(address, (_LIMIT, _POLICY, _SAMPLES))
         except InjectionError as problem:
@@ -67,12 +71,11 @@ class Injector:
         Raises:
             InjectionError: if a server does not take it; then what was set is healed again.
         """
-        primary, replicas = redis_set.discover(self._sentinels, self._master)
+        primary, replicas = _servers(self._known)
         addresses = (*replicas, primary)
         undo = {
             "servers": {a: redis_set.settings(a, (_LIMIT, _POLICY, _SAMPLES)) for a in addresses},
-            "sentinels": list(self._sentinels),
-            "master": self._master,
+            **self._known,
             "ballast": ballast.names(self._fault.name),
             "options": dict(self._fault.options),
         }
@@ -141,6 +144,10 @@ class Injector:
         return seen.evicted > 0, str(seen)
 
 
+def _servers(known: Mapping[str, Any]) -> tuple[str, list[str]]:
+    return redis_set.find(known["addresses"], known["sentinels"], known["master"], known["password_file"])
+
+
 def _restore(address: str, before: Mapping[str, str]) -> str:
     # The limit first: while it is on, nothing else can be relied upon.
     wanted = [(name, before[name]) for name in (_LIMIT, _POLICY, _SAMPLES)]
@@ -156,7 +163,7 @@ def _restore(address: str, before: Mapping[str, str]) -> str:
 
 def _drop_ballast(undo: Undo) -> str:
     try:
-        primary, _ = redis_set.discover(undo["sentinels"], undo["master"])
+        primary, _ = _servers(undo)
     except InjectionError as problem:
         return f"no ballast was looked for: {problem}"
     try:
