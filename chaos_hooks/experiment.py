@@ -77,7 +77,7 @@ def names() -> list[str]:
 
 
 def read(name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a manifest's object with changes in its spec, field by field.
+    """Return a manifest's object with changes in its spec, field by field; null takes a field away.
 
     Raises:
         ValueError: if there is none of that name, or nothing can be made of it.
@@ -122,7 +122,8 @@ def slug(text: str, most: int = 63) -> str:
 def _merged(old: Any, new: Any) -> Any:
     if not isinstance(old, dict) or not isinstance(new, Mapping):
         return new
-    return {**old, **{key: _merged(old.get(key), value) for key, value in new.items()}}
+    merged = {**old, **{key: _merged(old.get(key), value) for key, value in new.items()}}
+    return {key: value for key, value in merged.items() if value is not None}
 
 
 def _selectors(spec: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -176,12 +176,13 @@ def test_the_primary_is_the_pod_that_the_sentinels_name(
 
 
 def test_fields_of_the_spec_may_differ(cluster: FakeCluster, endpoints: Endpoints) -> None:
-    """Named fields only, however deep; the others stay the manifest's."""
-    Broken(endpoints, fault("chaos_mesh", manifest="redis-network-degraded", spec={"loss": {"loss": "50"}}))
+    """Named fields only, however deep, and null takes one away; the others stay the manifest's."""
+    spec = {"loss": {"loss": "50"}, "delay": {"jitter": None}}
+    Broken(endpoints, fault("chaos_mesh", manifest="redis-network-degraded", spec=spec))
     (made,) = cluster.chaos.objects.values()
 
     assert made["spec"]["loss"] == {"loss": "50", "correlation": "0"}
-    assert made["spec"]["delay"] == {"latency": "500ms", "jitter": "100ms", "correlation": "0"}
+    assert made["spec"]["delay"] == {"latency": "500ms", "correlation": "0"}
 
 
 @pytest.mark.parametrize(
