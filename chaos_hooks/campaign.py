@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sized
 from dataclasses import dataclass
 
 import gevent
@@ -28,14 +28,15 @@ class Entry:
 class CampaignRun:
     """Runs every entry, also after one that failed; `results` has one Result for each that was run.
 
-    A single scenario is a campaign of one. ``finished`` is called after each entry with its index and result,
-    so that an interruption loses nothing. If the disk does not take that, no further entry is begun, and
+    A single scenario is a campaign of one. Each entry is asked for when it is to be run, so that it may
+    follow from the results before it. ``finished`` is called after each entry with its index and result, so
+    that an interruption loses nothing. If the disk does not take that, no further entry is begun, and
     `problem` says why.
     """
 
     def __init__(
         self,
-        entries: list[Entry],
+        entries: Iterable[Entry],
         options: Options,
         say: Callable[[str], None],
         told: Told,
@@ -95,7 +96,7 @@ class CampaignRun:
                 if entry.skip:
                     self._say(f"{entry.scenario.name} is skipped: {entry.skip}")
                     continue
-                if len(self._entries) > 1:
+                if isinstance(self._entries, Sized) and len(self._entries) > 1:
                     self._say(f"\n{index + 1} of {len(self._entries)}: {entry.scenario.name}")
                 self.results[index] = self._one(entry)
                 self._finished(index, self.results[index])

@@ -7,7 +7,7 @@ import sys
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from chaos_hooks import description, options
 from chaos_hooks.campaign import Entry
@@ -30,7 +30,7 @@ class CampaignRecord:
         self.plan = plan
 
     @classmethod
-    def begin(cls, runs: Path, entries: list[Entry], asked: Options) -> CampaignRecord:
+    def begin(cls, runs: Path, entries: list[Entry], asked: Options) -> Self:
         """Make the folder and write down what is to be run.
 
         Raises:
@@ -70,6 +70,15 @@ class CampaignRecord:
         self.plan = replace(self.plan, ended="")
         self._write()
 
+    def add(self, entry: Entry) -> None:
+        """Write down one more entry that is to be run.
+
+        Raises:
+            RecordError: if the disk does not take it.
+        """
+        self.plan = replace(self.plan, entries=(*self.plan.entries, _planned(entry)))
+        self._write()
+
     def finished(self, index: int, result: Result) -> None:
         """Write down how an entry ended.
 
@@ -87,6 +96,10 @@ class CampaignRecord:
         entries[index] = ended
         self.plan = replace(self.plan, entries=tuple(entries))
         self._write()
+
+    def summary(self) -> str:
+        """Return what is to be told at the end beside the campaign's report."""
+        return ""
 
     def end(self, how: str) -> None:
         """Write down that the campaign is over, and how: completed, interrupted or failed.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from chaos_hooks import campaign_record, injection, preflight
+from chaos_hooks import campaign_record, exploration, injection, preflight
 from chaos_hooks.campaign import Entry
 from chaos_hooks.campaign_record import CampaignRecord
 from chaos_hooks.errors import SetupError
@@ -18,7 +18,8 @@ ALL, VARIANTS = "all", "all-variants"
 
 
 def entries(asked: Options, given: Options) -> list[Entry]:
-    """Return what is to be run, each checked as far as it can be before anything is started.
+    """Return what is to be run, of an exploration its first run, each checked as far as it can be before
+    anything is started.
 
     Args:
         given: the options the process was started with; only those may name a scenario by its path.
@@ -56,6 +57,8 @@ def _entry(planned: Scenario, asked: Options) -> Entry:
 
 
 def _scenarios(asked: Options, given: Options) -> list[Scenario]:
+    if asked.explore >= 0:
+        return [exploration.first(asked, target.find(TARGETS, asked.target or "sandbox"))]
     load = Asked(asked.pattern, asked.rate, asked.count, asked.duration, asked.alert_name)
     if asked.pattern and asked.scenario:
         raise SetupError(

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import gevent
@@ -17,6 +18,7 @@ from chaos_hooks.answers import Answer
 from chaos_hooks.campaign import CampaignRun, Entry
 from chaos_hooks.campaign_record import CampaignRecord
 from chaos_hooks.errors import RecordError, SetupError
+from chaos_hooks.exploration import Exploration
 from chaos_hooks.live_run import LiveRun, Result
 from chaos_hooks.options import Options
 from chaos_hooks.progress import Progress
@@ -157,7 +159,7 @@ class Session:
         """Print the verdict, the last thing a headless run says."""
         if self._record:
             judged = reports_of_campaign.read(self._record.folder)
-            self._progress.say("\n" + campaign_text.render(judged))
+            self._progress.say("\n".join(("", campaign_text.render(judged), self._record.summary())))
             self._progress.say(f"report: {os.path.relpath(self._record.folder / 'report.html')}")
         elif self.results:
             self._print(self.results[-1])
@@ -202,7 +204,7 @@ class Session:
             if self.error != campaign.problem:
                 self._progress.say(f"alertstorm: {problem}")
 
-    def _plan(self, asked: Options) -> tuple[Options, list[Entry]]:
+    def _plan(self, asked: Options) -> tuple[Options, Iterable[Entry]]:
         runs = Path(asked.runs_dir)
         emergency_stop.refuse(runs)
         if asked.resume:
@@ -213,6 +215,9 @@ class Session:
             self._record = record
             return asked, entries
         entries = planning.entries(asked, self._given)
+        if asked.explore >= 0:
+            exploration = self._record = Exploration.of(asked, entries[0].target, self._progress.say)
+            return asked, exploration.entries()
         if len(entries) > 1:
             self._record = CampaignRecord.begin(runs, entries, asked)
         return asked, entries

@@ -1,0 +1,233 @@
+"""Random fault schedules, run one after another until one fails; that one is reduced, and kept as a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from chaos_hooks import injection
+from chaos_hooks.campaign import Entry
+from chaos_hooks.campaign_record import CampaignRecord
+from chaos_hooks.errors import RecordError, SetupError
+from chaos_hooks.live_run import Result
+from chaos_hooks.options import Options
+from reports.campaign_plan import CampaignPlan
+from reports.finding import Status
+from reports.verdict import State
+from shapes import reduction, scenario_file, schedule, units
+from shapes.document import DocumentError
+from shapes.fault import Fault
+from shapes.scenario import Scenario
+from shapes.target import Target
+from shapes.units import UnitError
+
+FILE = "exploration.json"
+FORMAT = 1
+_MOST_RUNS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One run of a schedule: ``how`` it came to be, its state (empty while it runs, or if it could not
+    begin), and the criteria that failed."""
+
+    scenario: str
+    how: str
+    faults: tuple[Fault, ...]
+    run: str = ""
+    state: str = ""
+    convicted_by: tuple[str, ...] = ()
+
+
+class Exploration(CampaignRecord):
+    """A campaign whose next entry follows from the results before it. Bounded in runs and in time.
+
+    A trial that is INVALID or UNKNOWN neither fails nor passes: in the reduction it counts as not failing.
+    """
+
+    def __init__(self, folder: Path, plan: CampaignPlan) -> None:
+        super().__init__(folder, plan)
+        self.trials: list[Trial] = []
+        self.smallest: Trial | None = None
+        self.complete = False
+        self._target: Target
+        self._asked: Options
+        self._say: Callable[[str], None]
+        self._ends_s = 0.0
+
+    @classmethod
+    def of(cls, asked: Options, target: Target, say: Callable[[str], None]) -> Exploration:
+        """Make the folder of an exploration that was found possible by `first`.
+
+        Raises:
+            SetupError, RecordError: if it cannot be made.
+        """
+        found = cls.begin(Path(asked.runs_dir), [], asked)
+        found._asked, found._target, found._say = asked, target, say
+        found._ends_s = time.monotonic() + units.duration_s(asked.explore_for)
+        found._keep()
+        return found
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield what is to be run next, until a schedule failed and was reduced, or the bounds are met."""
+        seed = self._asked.explore
+        kinds = schedule.at_hand(injection.names())
+        for number in range(self._asked.explore_runs):
+            if not self._may_go_on():
+                return
+            name = f"explore-{seed}-{number}"
+            trial = yield from self._try(name, "drawn", schedule.compose(seed, number, kinds))
+            if trial.state == State.FAIL:
+                yield from self._reduce(name, trial)
+                return
+        self.complete = True
+
+    def finished(self, index: int, result: Result) -> None:
+        """Write down how a trial ended; the next one follows from it.
+
+        Raises:
+            RecordError: if the disk does not take it.
+        """
+        super().finished(index, result)
+        trial, verdict = self.trials[index], result.verdict
+        convicted = [f.criterion for f in verdict.findings if f.status is Status.FAIL] if verdict else []
+        run = result.folder.name if result.folder else ""
+        state = verdict.state.value if verdict else ""
+        self.trials[index] = Trial(trial.scenario, trial.how, trial.faults, run, state, tuple(convicted))
+        self._keep()
+
+    def summary(self) -> str:
+        """Return which schedules were run, how each ended, and the file of the smallest that fails."""
+        asked = self._asked
+        lines = [
+            f"exploration of seed {asked.explore}: {len(self.trials)} runs of at most {asked.explore_runs}"
+        ]
+        lines += [f"  {t.scenario:16} {t.state or '-':8} {t.how}: {_told(t.faults)}" for t in self.trials]
+        if self.smallest is None:
+            return "\n".join([*lines, "no schedule failed"])
+        how = (
+            "nothing smaller that was asked for fails" if self.complete else "its bounds ended the reduction"
+        )
+        lines += [f"smallest that fails ({how}): {_told(self.smallest.faults)}"]
+        lines += [f"convicted by {', '.join(self.smallest.convicted_by)}", f"replay: {self._replay()}"]
+        return "\n".join(lines)
+
+    @property
+    def reduced_file(self) -> Path:
+        """Return where the smallest schedule that fails is kept, once there is one."""
+        return self.folder / f"explore-{self._asked.explore}-reduced.yaml"
+
+    def _reduce(self, name: str, failed: Trial) -> Iterator[Entry]:
+        self._note_smallest(failed)
+        asking, count = reduction.reduction(failed.faults), 0
+        try:
+            question = next(asking)
+            while self._may_go_on():
+                count += 1
+                trial = yield from self._try(f"{name}-r{count}", question.how, question.faults)
+                # Another criterion's failure is another failure.
+                fails = trial.state == State.FAIL and bool({*trial.convicted_by} & {*failed.convicted_by})
+                if fails:
+                    self._note_smallest(trial)
+                question = asking.send(fails)
+        except StopIteration:
+            self.complete = True
+            self._keep()
+
+    def _try(self, name: str, how: str, faults: tuple[Fault, ...]) -> Generator[Entry, None, Trial]:
+        index = len(self.trials)
+        self._say(f"\nrun {index + 1} of at most {self._asked.explore_runs}: {how}: {_told(faults)}")
+        self.trials.append(Trial(name, how, faults))
+        entry = Entry(_scenario(self._asked, name, faults), self._target)
+        self.add(entry)
+        yield entry
+        return self.trials[index]
+
+    def _may_go_on(self) -> bool:
+        could_begin = all(trial.state for trial in self.trials)
+        return could_begin and len(self.trials) < self._asked.explore_runs and time.monotonic() < self._ends_s
+
+    def _note_smallest(self, trial: Trial) -> None:
+        self.smallest = trial
+        remarks = (
+            f"Found by --chaos-explore {self._asked.explore}, run {trial.run}: it failed by "
+            f"{', '.join(trial.convicted_by)}.",
+            f"Replay: {self._replay()}",
+        )
+        text = scenario_file.text(_scenario(self._asked, trial.scenario, trial.faults), remarks)
+        self._write_file(self.reduced_file, text)
+        self._keep()
+
+    def _replay(self) -> str:
+        words = ["locust", "--headless", "--chaos-scenario", os.path.relpath(self.reduced_file)]
+        for flag, value in (
+            ("start-args", self._asked.start_args),
+            ("gateway-command", self._asked.gateway_command),
+        ):
+            words += [f"--chaos-{flag}", value] if value else []
+        return shlex.join(words)
+
+    def _keep(self) -> None:
+        told = {
+            "format": FORMAT,
+            "seed": self._asked.explore,
+            "most_runs": self._asked.explore_runs,
+            "most_s": units.duration_s(self._asked.explore_for),
+            "complete": self.complete,
+            "trials": [asdict(trial) for trial in self.trials],
+            "smallest": asdict(self.smallest) if self.smallest else None,
+            "file": self.reduced_file.name if self.smallest else "",
+        }
+        self._write_file(self.folder / FILE, json.dumps(told, indent=1) + "\n")
+
+    def _write_file(self, path: Path, text: str) -> None:
+        beside = path.with_name(f"{path.name}.part")
+        try:
+            beside.write_text(text, encoding="utf-8")
+            beside.replace(path)
+        except OSError as problem:
+            raise RecordError(f"{path}: cannot be written ({problem.strerror}); make room") from None
+
+
+def first(asked: Options, target: Target) -> Scenario:
+    """Return the first schedule that an exploration would run, after a check of all that it was asked for.
+
+    Raises:
+        SetupError, DocumentError: naming the option and the mend.
+    """
+    for flag, value in (
+        ("scenario", asked.scenario),
+        ("pattern", asked.pattern),
+        ("target-url", asked.target_url),
+    ):
+        if value:
+            raise SetupError(f"--chaos-{flag}: {value!r} stands beside --chaos-explore; give one of them")
+    if asked.no_faults:
+        raise SetupError("--chaos-no-faults: leaves an exploration nothing to find; leave one of them out")
+    if asked.pace != "quick":
+        raise SetupError("--chaos-pace: an exploration has timings of its own; leave it out")
+    if target.start is None:
+        raise SetupError(f"--chaos-explore: target {target.name} starts no sandbox; leave --chaos-target out")
+    if not 1 <= asked.explore_runs <= _MOST_RUNS:
+        raise SetupError(f"--chaos-explore-runs: {asked.explore_runs} is not from 1 to {_MOST_RUNS}")
+    try:
+        units.duration_s(asked.explore_for)
+    except UnitError as problem:
+        raise DocumentError(f"--chaos-explore-for: {problem}") from None
+    faults = schedule.compose(asked.explore, 0, schedule.at_hand(injection.names()))
+    return _scenario(asked, f"explore-{asked.explore}-0", faults)
+
+
+def _scenario(asked: Options, name: str, faults: tuple[Fault, ...]) -> Scenario:
+    return schedule.scenario_of(name, asked.seed if asked.seed >= 0 else asked.explore, faults)
+
+
+def _told(faults: tuple[Fault, ...]) -> str:
+    return ", ".join(
+        f"{f.name} {f.at_s:g} s to {schedule.ended_s(f):g} s" for f in schedule.from_start(faults)
+    )
