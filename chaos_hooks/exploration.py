@@ -47,7 +47,8 @@ class Trial:
 class Exploration(CampaignRecord):
     """A campaign whose next entry follows from the results before it. Bounded in runs and in time.
 
-    A trial that is INVALID or UNKNOWN neither fails nor passes: in the reduction it counts as not failing.
+    A trial that is INVALID or UNKNOWN neither fails nor passes: in the reduction it is run once more, and
+    then counts as not failing.
     """
 
     def __init__(self, folder: Path, plan: CampaignPlan) -> None:
@@ -130,6 +131,8 @@ class Exploration(CampaignRecord):
             while self._may_go_on():
                 count += 1
                 trial = yield from self._try(f"{name}-r{count}", question.how, question.faults)
+                if trial.state in (State.INVALID, State.UNKNOWN) and self._may_go_on():
+                    trial = yield from self._try(f"{name}-r{count}b", question.how, question.faults)
                 # Another criterion's failure is another failure.
                 fails = trial.state == State.FAIL and bool({*trial.convicted_by} & {*failed.convicted_by})
                 if fails:

@@ -19,9 +19,10 @@ from chaos_hooks.clock import RunClock
 from chaos_hooks.line_file import LineFile
 from reports.history import Observation
 from reports.signals import CLOSED, COMPONENTS, HALF_OPEN, METRICS, OPEN, READY, SENTINEL
+from shapes.scenario import PROBE_EVERY_S
 from shapes.target import Endpoints, Metric, Target
 
-PERIOD_S = 0.2
+PERIOD_S = PROBE_EVERY_S
 # The components' supervisor asks the Sentinels for each answer, and its counts lose nothing in between.
 _PERIODS_S = {COMPONENTS: 1.0}
 _TIMEOUT_S = 1.0
@@ -37,7 +38,14 @@ class ProbeError(Exception):
 class Prober:
     """One greenlet a probe: a probe that hangs does not delay the others."""
 
-    def __init__(self, clock: RunClock, record: LineFile, fail: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self,
+        clock: RunClock,
+        record: LineFile,
+        fail: Callable[[BaseException], None],
+        every_s: float = PERIOD_S,
+    ) -> None:
+        self._every_s = every_s
         self._clock = clock
         self._record = record
         self._fail = fail
@@ -45,7 +53,7 @@ class Prober:
         self.latest: dict[str, Observation] = {}
 
     def start(self, questions: Mapping[str, Question]) -> None:
-        """Begin to ask; each probe by itself, every `PERIOD_S` seconds, the components every second."""
+        """Begin to ask; each probe by itself, every ``every_s`` seconds, the components every second."""
         for name, question in questions.items():
             greenlet = gevent.spawn(self._ask_for_ever, name, question)
             greenlet.link_exception(lambda g: self._fail(g.exception))
@@ -68,7 +76,7 @@ class Prober:
             self.latest[name] = self._ask(name, question)
             self._record.append(asdict(self.latest[name]))
             # A slow answer skips the dates it missed: asking faster afterwards would tell nothing more.
-            due_s = max(due_s + _PERIODS_S.get(name, PERIOD_S), self._clock.now())
+            due_s = max(due_s + _PERIODS_S.get(name, self._every_s), self._clock.now())
             self._clock.sleep_until(due_s)
 
     def _ask(self, name: str, question: Question) -> Observation:

@@ -243,7 +243,7 @@ class Workbench:
         self.conductor = Conductor(
             self.timeline, self._injectors, self._clock, journal, injections, self._say
         )
-        self.prober = probes.Prober(self._clock, observations, self._fail)
+        self.prober = probes.Prober(self._clock, observations, self._fail, self.scenario.probe_every_s)
         self._sender = Sender(
             self._endpoints.gateway_url + self._target.webhook_path,
             headers=self._target.headers,

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from reports import campaign, campaign_writing, writing
+from reports import campaign, campaign_plan, campaign_writing, explanation, writing
 from reports.campaign_plan import is_campaign
 from reports.campaign_presentation import sentence
 from reports.folder import FolderError
@@ -81,6 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--format", metavar="NAME", help=f"how to print it (text): {formats}")
     parser.add_argument("--out", type=Path, metavar="FILE", help="print into a file")
     parser.add_argument("--write", action="store_true", help="write all formats into the run's folder")
+    parser.add_argument(
+        "--explain", action="store_true", help="say what would decide each UNKNOWN, as text or json"
+    )
     parser.add_argument("--list", action="store_true", help="list the runs, newest first, each judged again")
     parser.add_argument("--runs-dir", type=Path, default=RUNS, metavar="DIR", help="where the runs are")
     return parser
@@ -92,6 +95,8 @@ def _wrong(asked: argparse.Namespace) -> str:
         return f"name a run, {LATEST!r} for the last one, or say --list"
     if asked.write and (asked.format or asked.out):
         return "--write writes every format into the run's folder; leave --format and --out away"
+    if asked.explain and (asked.write or asked.format not in (None, "text", "json")):
+        return "--explain is told as text or, with --format json, as data; leave the other options away"
     if asked.out and len(asked.runs) > 1:
         return "--out holds the report of one run; name one, or use --write"
     if asked.out and not asked.out.parent.is_dir():
@@ -105,6 +110,8 @@ def _wrong(asked: argparse.Namespace) -> str:
 
 def _one(asked: argparse.Namespace, name: str) -> int:
     path = find(asked.runs_dir, name)
+    if asked.explain:
+        return _explained(asked, path)
     if is_campaign(path):
         return _campaign(asked, path)
     if asked.write:
@@ -113,6 +120,19 @@ def _one(asked: argparse.Namespace, name: str) -> int:
         return verdict.exit_code
     history, verdict = _judged(path)
     _print(asked, *writing.rendered(asked.format or "text", history, verdict))
+    return verdict.exit_code
+
+
+def _explained(asked: argparse.Namespace, path: Path) -> int:
+    """Explain a run, or each run of a campaign."""
+    if is_campaign(path):
+        runs = [e.run for e in campaign_plan.read_plan(path).entries if e.run]
+        if asked.out and len(runs) != 1:
+            raise FolderError(f"{path}: is a campaign of {len(runs)} runs; leave --out away, or name one run")
+        return worst([_explained(asked, path.parent / run) for run in runs]) if runs else 3
+    history, verdict = _judged(path)
+    told = explanation.document if asked.format == "json" else explanation.text
+    _print(asked, *writing.attempted("explain", lambda: told(history, verdict)))
     return verdict.exit_code
 
 

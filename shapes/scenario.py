@@ -17,6 +17,8 @@ from shapes.stop_condition import StopCondition
 PACES = ("quick", "plan")
 SENDERS = ("once", "alertmanager")
 _GROUP_INTERVAL_S = 300.0
+PROBE_EVERY_S = 0.2
+_PROBES_S = (0.02, 5.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Scenario:
     ``variant_of`` names the scenario that this one varies; ``start_args`` are added to the command that
     starts the target, if one does. ``faults_in`` are the faults for targets that are broken by other means,
     by the word in the target's own ``faults_in``. ``stop_when`` are the conditions that break the run off.
+    ``probe_every_s`` is how often each probe asks.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Scenario:
     start_args: str = ""
     faults_in: Mapping[str, tuple[Fault, ...]] = field(default_factory=dict)
     stop_when: tuple[StopCondition, ...] = ()
+    probe_every_s: float = PROBE_EVERY_S
 
     @property
     def load_s(self) -> float:
@@ -126,6 +130,7 @@ def parse(root: Node, name: str, pace: str) -> Scenario:
         "variant_of",
         "start_args",
         "stop_when",
+        "probe_every",
     )
     top = root.fields(required=("title", "paces", "criteria"), optional=optional)
     paces = top["paces"].fields(optional=PACES)
@@ -156,6 +161,7 @@ def parse(root: Node, name: str, pace: str) -> Scenario:
         start_args=top["start_args"].text() if "start_args" in top else "",
         faults_in=faults_in,
         stop_when=tuple(map(stop_condition.parse, top["stop_when"].items())) if "stop_when" in top else (),
+        probe_every_s=_probe_every_s(top["probe_every"]) if "probe_every" in top else PROBE_EVERY_S,
     )
 
 
@@ -169,6 +175,13 @@ def _sender(top: Mapping[str, Node]) -> tuple[str, float]:
     if seconds == 0:
         raise top["group_interval"].error("is zero; write for example 5m")
     return sender, seconds
+
+
+def _probe_every_s(node: Node) -> float:
+    least_s, most_s = _PROBES_S
+    if not least_s <= (seconds := node.quantity(units.duration_s)) <= most_s:
+        raise node.error(f"{seconds:g}s is not from {least_s:g}s to {most_s:g}s; write for example 200ms")
+    return seconds
 
 
 def _promise(node: Node) -> Promise:

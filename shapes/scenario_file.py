@@ -11,7 +11,7 @@ import yaml
 
 from shapes.fault import Fault
 from shapes.phase import PATTERNS, AlertRecipe, Phase
-from shapes.scenario import Promise, Scenario
+from shapes.scenario import PROBE_EVERY_S, Promise, Scenario
 
 _PER = {"s": 1, "min": 60, "h": 3600}
 
@@ -47,6 +47,8 @@ def text(scenario: Scenario, remarks: tuple[str, ...] = ()) -> str:
         top |= {"sender": scenario.sender, "group_interval": _duration(scenario.group_interval_s)}
     if recipe := _recipe(scenario.alert, AlertRecipe()):
         top["alert"] = recipe
+    if scenario.probe_every_s != PROBE_EVERY_S:
+        top["probe_every"] = _duration(scenario.probe_every_s)
     body: dict[str, Any] = {"phases": [_phase(phase, scenario.alert) for phase in scenario.phases]}
     body["settle"] = _duration(scenario.settle_s)
     if scenario.faults:
