@@ -12,6 +12,7 @@ import yaml
 from shapes.fault import Fault
 from shapes.phase import PATTERNS, AlertRecipe, Phase
 from shapes.scenario import PROBE_EVERY_S, Promise, Scenario
+from shapes.stop_condition import StopCondition
 
 _PER = {"s": 1, "min": 60, "h": 3600}
 
@@ -47,6 +48,8 @@ def text(scenario: Scenario, remarks: tuple[str, ...] = ()) -> str:
         top |= {"sender": scenario.sender, "group_interval": _duration(scenario.group_interval_s)}
     if recipe := _recipe(scenario.alert, AlertRecipe()):
         top["alert"] = recipe
+    if scenario.stop_when:
+        top["stop_when"] = [_stop(condition) for condition in scenario.stop_when]
     if scenario.probe_every_s != PROBE_EVERY_S:
         top["probe_every"] = _duration(scenario.probe_every_s)
     body: dict[str, Any] = {"phases": [_phase(phase, scenario.alert) for phase in scenario.phases]}
@@ -96,6 +99,18 @@ def _fault(fault: Fault) -> _Flow:
 
 def _promise(promise: Promise) -> str | dict[str, Any]:
     return {promise.criterion: _Flow(_options(promise.options))} if promise.options else promise.criterion
+
+
+def _stop(condition: StopCondition) -> dict[str, Any]:
+    over = condition.kind == "error_budget"
+    told = _Flow({"over" if over else "for": _duration(condition.for_s)})
+    if over:
+        told |= {"share": f"{_decimal(condition.share * 100)}%", "least": condition.least}
+    if condition.probe:
+        told["probe"] = condition.probe
+    if condition.spared:
+        told["except"] = list(condition.spared)
+    return {condition.kind: told}
 
 
 def _options(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,11 +31,14 @@ def test_the_overlap_is_found_and_neither_fault_alone_convicted(tmp_path: Path) 
     kept = scenario.load(file, "quick")
 
     assert ended.code == 1, ended.output
-    assert [trial["state"] for trial in told["trials"]] == ["FAIL", "PASS", "PASS"], ended.output
+    # A machine that is too busy makes a run INVALID; none of the smaller schedules may fail.
+    states = [trial["state"] for trial in told["trials"]]
+    assert states[0] == "FAIL", ended.output
+    assert set(states[1:]) <= {"PASS", "INVALID"}, ended.output
     assert told["trials"][0]["convicted_by"] == ["zero_loss"]
     assert [fault.name for fault in kept.faults] == ["redis-refused", "api-failing"]
     assert all(overlap_s(a, b) for a, b in combinations(kept.faults, 2))
-    assert f"replay: locust --headless --chaos-scenario {file}"[:45] in ended.output
+    assert "replay: locust --headless --chaos-scenario " in ended.output
     assert "its bounds ended the reduction" in ended.output
     for trial in told["trials"]:
         assert run_folder.read(runs / trial["run"]).ended == "completed"

@@ -122,8 +122,11 @@ def test_what_is_undecided_neither_fails_nor_is_kept(tmp_path: Path, state: Stat
 
     found = explore(tmp_path, runner, explore_runs=60)
 
+    asked = [trial.how for trial in found.trials[1:]]
+
     assert found.complete
     assert found.smallest == found.trials[0]
+    assert asked[::2] == asked[1::2]  # Each is run a second time.
     assert explore(tmp_path / "b", lambda _: (state, ""), explore_runs=3).smallest is None
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shapes import alerts, document, load, scenario, target, timeline, units
@@ -302,6 +302,7 @@ def test_alerts_of_one_post_share_the_due_time_of_the_first() -> None:
     assert [p.due_s for p in got] == [0.0, 0.0, 1.0, 1.0]
 
 
+@settings(deadline=None)
 @given(
     rate=st.fractions(Fraction(1, 10), 50),
     for_s=st.floats(0.1, 20).map(lambda x: round(x, 2)),
