@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from reports import campaign, campaign_plan, campaign_writing, explanation, writing
+from reports import bundle, campaign, campaign_plan, campaign_writing, explanation, writing
 from reports.campaign_plan import is_campaign
 from reports.campaign_presentation import sentence
 from reports.folder import FolderError
@@ -78,7 +78,10 @@ def _parser() -> argparse.ArgumentParser:
     named = f"a folder or an id of a run or a campaign, {LATEST!r} or {campaign.LATEST!r}"
     parser.add_argument("runs", nargs="*", metavar="RUN", help=named)
     formats = ", ".join(writing.format_names())
-    parser.add_argument("--format", metavar="NAME", help=f"how to print it (text): {formats}")
+    parser.add_argument("--format", metavar="NAME", help=f"how to print it (text): {formats}, {bundle.NAME}")
+    parser.add_argument(
+        "--compare", metavar="RUN", help="compare with this run, not with the last one of the same plan"
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="print into a file")
     parser.add_argument("--write", action="store_true", help="write all formats into the run's folder")
     parser.add_argument(
@@ -103,8 +106,11 @@ def _wrong(asked: argparse.Namespace) -> str:
         return f"--out {asked.out}: there is no folder {asked.out.parent}; make it first"
     if asked.out and asked.out.is_dir():
         return f"--out {asked.out}: is a folder; name a file in it"
-    if asked.format and asked.format not in writing.format_names():
-        return f"--format: unknown format {asked.format!r}; there are: {', '.join(writing.format_names())}"
+    names = [*writing.format_names(), bundle.NAME]
+    if asked.format and asked.format not in names:
+        return f"--format: unknown format {asked.format!r}; there are: {', '.join(names)}"
+    if asked.compare and (asked.write or asked.list or asked.format == bundle.NAME):
+        return "--compare is told in what is printed; leave --write, --list and --format bundle away"
     return ""
 
 
@@ -112,14 +118,22 @@ def _one(asked: argparse.Namespace, name: str) -> int:
     path = find(asked.runs_dir, name)
     if asked.explain:
         return _explained(asked, path)
+    if asked.format == bundle.NAME:
+        return _bundle(asked, path)
     if is_campaign(path):
+        if asked.compare:
+            raise FolderError(f"--compare {asked.compare}: compares runs, and {name} is a campaign")
         return _campaign(asked, path)
     if asked.write:
         verdict = writing.write_all(path)
         print(plain(f"{path}: {verdict.sentence}"))
         return verdict.exit_code
     history, verdict = _judged(path)
-    _print(asked, *writing.rendered(asked.format or "text", history, verdict))
+    other = find(asked.runs_dir, asked.compare) if asked.compare else None
+    compared, problem = writing.beside_earlier(path, history, verdict, other)
+    if problem:
+        print(f"reports: {problem}", file=sys.stderr)
+    _print(asked, *writing.rendered(asked.format or "text", history, verdict, compared))
     return verdict.exit_code
 
 
@@ -144,6 +158,16 @@ def _campaign(asked: argparse.Namespace, path: Path) -> int:
     told = campaign.read(path)
     _print(asked, *campaign_writing.rendered(asked.format or "text", told))
     return told.exit_code
+
+
+def _bundle(asked: argparse.Namespace, path: Path) -> int:
+    out = asked.out or Path(f"{path.resolve().name}.zip")
+    packed = bundle.write(path, out)
+    left = sum(bool(p.left_out) for p in packed)
+    print(plain(f"{out}: {len(packed) - left} files, {sum(p.taken_out for p in packed)} secrets taken out"))
+    if left:
+        print(f"reports: {left} files were left out; {bundle.MANIFEST} says why", file=sys.stderr)
+    return 0
 
 
 def _print(asked: argparse.Namespace, text: str, problem: str) -> None:

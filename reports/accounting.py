@@ -115,6 +115,11 @@ def loss_bound(acked: int) -> float | None:
     return None if acked <= 0 else 1 - 0.05 ** (1 / acked)
 
 
+def share(value: float) -> str:
+    """Return a share, 0 to 1, in per cent, with digits enough that a small one is not shown as zero."""
+    return f"{value:.2%}" if value >= 0.001 or value == 0 else f"{value * 100:.2g}%"
+
+
 def _groups(history: History) -> dict[int, _Group]:
     groups: dict[int, _Group] = defaultdict(lambda: _Group([], [], []))
     subject_of = {a.number: a.subject for a in history.attempts}

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reports.accounting import loss_bound
+from reports.accounting import loss_bound, share
 from reports.campaign import Campaign, CampaignEntry, EntryState
 from reports.finding import Finding, Status
 from reports.interval import Interval
@@ -42,11 +42,6 @@ class Loss:
     def counted(self) -> bool:
         """Return whether it rests on evidence."""
         return not self.why
-
-
-def share(value: float) -> str:
-    """Return a share, 0 to 1, in per cent, with digits enough that a small one is not shown as zero."""
-    return f"{value:.2%}" if value >= 0.001 or value == 0 else f"{value * 100:.2g}%"
 
 
 def used(finding: Finding) -> float | None:

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from reports.accounting import share
 from reports.campaign import HOW_ENDED, Campaign, CampaignEntry, EntryState
-from reports.campaign_findings import Loss, losses, pooled, share
+from reports.campaign_findings import Loss, losses, pooled
 from reports.finding import Finding, Status
 from reports.presentation import plain
 from reports.verdict import ASSUMPTIONS, State

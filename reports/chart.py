@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reports import signals
-from reports.history import Attempt, History, Observation, Outcome
+from reports.history import Attempt, History, Outcome
 from reports.interval import Interval
+from reports.lanes import Lane, drawable
+from reports.lanes import lanes as lanes_of
 from reports.presentation import recoveries
 from reports.verdict import Verdict
 
 CLASSES = ("acked", "safe", "unsafe", "indeterminate", "unsent", "lost")
 MOST_POINTS = 20_000
 MOST_BUCKETS = 600
-# A sample vouches for the time until the next one, but for no longer than this.
-VOUCHES_S = 1.0
+MOST_LOST = 20_000  # More ticks than that would stand on each other's pixels; each then tells how many.
 _BIT = {True: "observed", False: "injected, but no effect seen", None: "injected, but nobody could look"}
 
 
@@ -28,14 +29,6 @@ class Points:
 
     at_ms: tuple[int, ...]
     took_ms: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """A state over time: (begin_s, end_s, state). Where no span is, nothing was seen."""
-
-    name: str
-    spans: tuple[tuple[float, float, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +46,13 @@ class Band:
 class Chart:
     """All that is drawn. ``rates`` are alerts per second by class, one number a bucket of ``bucket_s``, by
     due time; ``shown`` of ``answered`` latencies are in ``points``: of each class and ``window_s`` the
-    slowest, and every lost one; ``unplaced`` alerts have no recorded due time."""
+    slowest, and every lost one; ``unplaced`` alerts have no recorded due time.
+
+    ``lost_ms`` are the due times of the lost, as differences. Of more than `MOST_LOST` those of each
+    ``lost_window_s`` share a tick, and the slowest of them its point; ``lost_counts`` tells how many they are
+    (empty: each one). ``lane_window_s``: of each such stretch a lane that changes more often than it can be
+    drawn shows its worst state; 0 where none does.
+    """
 
     end_s: float
     bucket_s: float
@@ -68,6 +67,9 @@ class Chart:
     phases: tuple[tuple[str, float, float], ...]
     recovered: tuple[tuple[float, float], ...]
     lost_ms: tuple[int, ...]
+    lost_counts: tuple[int, ...] = ()
+    lost_window_s: float = 0.0
+    lane_window_s: float = 0.0
 
 
 def chart(history: History, verdict: Verdict, most_points: int = MOST_POINTS) -> Chart:
@@ -85,10 +87,13 @@ def chart(history: History, verdict: Verdict, most_points: int = MOST_POINTS) ->
     thin = total - len(answered["lost"]) > most_points
     classes = sum(bool(group) for name, group in answered.items() if name != "lost")
     window_s = end_s / max(1, most_points // max(1, classes)) if thin else 0.0
+    crowd_s = end_s / MOST_LOST if len(by_class["lost"]) > MOST_LOST else 0.0
+    windows = {name: crowd_s if name == "lost" else window_s for name in CLASSES}
     kept = {
-        name: _slowest(group, window_s) if window_s and name != "lost" else group
-        for name, group in answered.items()
+        name: _slowest(group, windows[name]) if windows[name] else group for name, group in answered.items()
     }
+    ticks = _ticks(by_class["lost"], crowd_s)
+    lanes, lane_window_s = drawable(lanes_of(history), end_s)
     return Chart(
         end_s=end_s,
         bucket_s=bucket_s,
@@ -98,11 +103,14 @@ def chart(history: History, verdict: Verdict, most_points: int = MOST_POINTS) ->
         shown=sum(len(group) for group in kept.values()),
         window_s=window_s,
         unplaced=len(history.attempts) - len(placed),
-        lanes=_lanes(history),
+        lanes=lanes,
         bands=_bands(history),
         phases=tuple((p.name, p.begin_s, p.end_s) for p in history.run.phases),
         recovered=_recovered(history),
-        lost_ms=_differences(round(a.due_s * 1000) for a in by_class["lost"]),
+        lost_ms=_differences(at_ms for at_ms, _ in ticks),
+        lost_counts=tuple(count for _, count in ticks) if crowd_s else (),
+        lost_window_s=crowd_s,
+        lane_window_s=lane_window_s,
     )
 
 
@@ -136,6 +144,14 @@ def _slowest(group: list[Attempt], window_s: float) -> list[Attempt]:
     return list(windows.values())
 
 
+def _ticks(lost: list[Attempt], crowd_s: float) -> list[tuple[int, int]]:
+    """Return (due time in ms, how many were lost); in the middle of each stretch if they share one."""
+    if not crowd_s:
+        return [(round(a.due_s * 1000), 1) for a in lost]
+    counts = Counter(int(a.due_s // crowd_s) for a in lost)
+    return [(round((k + 0.5) * crowd_s * 1000), count) for k, count in sorted(counts.items())]
+
+
 def _took(attempt: Attempt) -> float:
     return attempt.latency_s or 0.0
 
@@ -149,32 +165,6 @@ def _differences(values: Iterable[int]) -> tuple[int, ...]:
     # Differences are shorter to write down than times; a page holds up to 20,000 of them.
     listed = list(values)
     return tuple(b - a for a, b in zip([0, *listed], listed, strict=False))
-
-
-def _lanes(history: History) -> tuple[Lane, ...]:
-    samples = history.samples(signals.METRICS)
-    keys = sorted({key for o in samples for key in o.values if key.startswith("breaker.")})
-    words = {signals.CLOSED: "closed", signals.HALF_OPEN: "half-open", signals.OPEN: "open"}
-    lanes = []
-    for key in keys:
-        known = [o for o in samples if o.ok and key in o.values]
-        states = [(o, words.get(o.values[key], f"state {o.values[key]:g}")) for o in known]
-        lanes.append(Lane(f"breaker {key.removeprefix('breaker.')}", _spans(states)))
-    ready = [(o, "ready" if o.ok else "not ready") for o in history.samples(signals.READY)]
-    return (*lanes, Lane("readiness", _spans(ready))) if ready else tuple(lanes)
-
-
-def _spans(states: list[tuple[Observation, str]]) -> tuple[tuple[float, float, str], ...]:
-    spans: list[tuple[float, float, str]] = []
-    # After the last one nothing was seen, so it vouches for its own instant alone.
-    nexts = [sample.answered_s for sample, _ in states[1:]] + [0.0]
-    for (sample, state), next_s in zip(states, nexts[: len(states)], strict=True):
-        until_s = round(min(max(next_s, sample.answered_s), sample.answered_s + VOUCHES_S), 3)
-        if spans and spans[-1][2] == state and spans[-1][1] >= sample.answered_s - 0.001:
-            spans[-1] = (spans[-1][0], until_s, state)
-        else:
-            spans.append((round(sample.answered_s, 3), until_s, state))
-    return tuple(spans)
 
 
 def _bands(history: History) -> tuple[Band, ...]:

@@ -13,7 +13,7 @@
     truth.json          the RemediationRequests as read at the end
     promql.json         the plan's queries and their values (written once, never judged)
     end.json            how the run ended (written last, before the verdict)
-    logs/NAME.log       what a component logged; read only where a criterion names the component
+    logs/NAME.log       what a component logged; read of the Gateway, and where a criterion names it
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def read(folder: Path) -> History:
     Raises:
         FolderError: if there is no readable run.json.
     """
-    run = _run(folder)
+    run = description(folder)
     damage: list[str] = []
     attempts, sealed = _attempts(folder, run, damage)
     truth = _document(folder / "truth.json", damage)
@@ -108,7 +108,8 @@ def _write(path: Path, value: object, indent: int | None = 1) -> None:
     beside.replace(path)
 
 
-def _run(folder: Path) -> Run:
+def description(folder: Path) -> Run:
+    """Read what a run was to do, without the rest of its record; raises as `read` does."""
     path = folder / "run.json"
     try:
         got = json.loads(path.read_text(encoding="utf-8"))

@@ -213,7 +213,7 @@ class Run:
 class History:
     """A run as recorded. ``resources`` is None when the truth was never read; ``stable`` tells that two
     readings of it in a row agreed. ``ended`` is completed, interrupted, failed, or empty if it died.
-    ``logs`` are those of the components that the run's criteria name, and no others."""
+    ``logs`` are those of the Gateway and of the components that the run's criteria name, and no others."""
 
     run: Run
     attempts: Sequence[Attempt]

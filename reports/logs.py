@@ -21,8 +21,10 @@ _KEYS = ("time", "ts", "timestamp")
 
 
 def read(folder: Path, run: Run) -> tuple[Log, ...]:
-    """Return the logs of the components that `logs_alive` is asked of; a file that is missing is left out."""
-    named = {str(p.options.get("component", COMPONENT)) for p in run.promises if p.criterion == CRITERION}
+    """Return the logs of the components that `logs_alive` is asked of, and the Gateway's, for the stories of
+    offenders; a file that is missing is left out."""
+    asked = {str(p.options.get("component", COMPONENT)) for p in run.promises if p.criterion == CRITERION}
+    named = asked | {COMPONENT}
     paths = {name: folder / f"{name}.log" for name in sorted(named) if Path(name).name == name}
     return tuple(_read(name, path, run.zero_unix_s) for name, path in paths.items() if path.is_file())
 

@@ -7,14 +7,22 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from reports.accounting import share
 from reports.finding import Finding, Status
-from reports.history import Asked, Attempt, History, Injection
+from reports.history import Asked, History, Injection
 from reports.interval import Interval
 from reports.verdict import Verdict
 from shapes.alerts import Naming
 
 EXAMPLES = 5
 NOT_READ = "the RemediationRequests were never read"
+# What a run's figures rest on, as the tile says it.
+_TRUSTED = {
+    "fault_bit": "fault bit",
+    "load_on_time": "generator on time",
+    "ledger_whole": "ledger whole",
+    "metrics_continuous": "metrics continuous",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +33,6 @@ class Fact:
     value: str
     note: str
     status: str
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """How one lost alert went, as (what, how) pairs."""
-
-    alert_id: str
-    lines: tuple[tuple[str, str], ...]
 
 
 def plain(text: str) -> str:
@@ -68,7 +68,7 @@ def facts(history: History, verdict: Verdict) -> tuple[Fact, Fact, Fact, Fact]:
         _lost(history, verdict),
         _timed(verdict, "Breaker opened", "breaker_opens"),
         _timed(verdict, "Recovered", "recovery"),
-        _trust(verdict),
+        _trust(history, verdict),
     )
 
 
@@ -106,6 +106,15 @@ def accounting_notes(history: History, verdict: Verdict) -> list[str]:
     if history.resources is not None and not history.stable:
         notes.append("the last two readings of the RemediationRequests differed, so lost is not final")
     return notes
+
+
+def got(finding: Finding) -> str:
+    """Return what a criterion got, with its error where it is a time between two readings."""
+    numbers = finding.numbers
+    if not {"earliest_s", "latest_s"} <= set(numbers) or not math.isfinite(numbers["latest_s"]):
+        return finding.got
+    took = Interval(numbers["earliest_s"], numbers["latest_s"])
+    return f"{finding.got} (\u00b1 {took.error_s:.2f} s)"
 
 
 def fault_asked(injection: Injection) -> str:
@@ -150,16 +159,6 @@ def percentile(ordered: list[float], share: float) -> float | None:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
 
 
-def stories(history: History, verdict: Verdict, most: int = EXAMPLES) -> list[Story]:
-    """Return how the first lost alerts went, with the faults and the breaker around them."""
-    if history.resources is None:
-        return []
-    by_number = {attempt.number: attempt for attempt in history.attempts}
-    return [
-        _story(history, by_number[number]) for number in verdict.account.lost[:most] if number in by_number
-    ]
-
-
 def _lost(history: History, verdict: Verdict) -> Fact:
     a = verdict.account
     if history.resources is None:
@@ -172,7 +171,7 @@ def _lost(history: History, verdict: Verdict) -> Fact:
     if verdict.loss_bound is None:
         return Fact("Lost", value, "nothing was acknowledged", Status.UNKNOWN.value)
     return Fact(
-        "Lost", value, f"acknowledged alerts; at most {verdict.loss_bound:.2%} at 95 %", Status.PASS.value
+        "Lost", value, f"acknowledged alerts; at most {share(verdict.loss_bound)} at 95 %", Status.PASS.value
     )
 
 
@@ -196,38 +195,13 @@ def _took(finding: Finding) -> tuple[str, str]:
     return f"in {Interval(numbers['earliest_s'], numbers['latest_s'])}", limit
 
 
-def _trust(verdict: Verdict) -> Fact:
-    assumed = [f for f in verdict.findings if f.assumption]
-    hold = [f for f in assumed if f.status is Status.PASS]
-    words = [f"{f.criterion} {'holds' if f.status is Status.PASS else 'does not hold'}" for f in assumed]
-    value = f"{len(hold)} of {len(assumed)} assumptions"
-    status = Status.PASS if assumed and len(hold) == len(assumed) else Status.UNKNOWN
-    return Fact("Trust", value, ", ".join(words), status.value)
-
-
-def _story(history: History, attempt: Attempt) -> Story:
-    answered = "never"
-    if attempt.done_s is not None:
-        since = f"{(attempt.done_s - attempt.due_s) * 1000:.0f} ms after it was due"
-        answered = f"{attempt.status} {attempt.kind} at {attempt.done_s:.3f} s, {since}"
-    lines = [
-        ("due", f"{attempt.due_s:.3f} s, phase {attempt.phase or 'not recorded'}"),
-        ("answered", answered),
-        ("truth", "in no RemediationRequest, and no occurrence count covers it"),
-        ("faults then", _faults_at(history, attempt.done_s or attempt.due_s)),
-    ]
-    if attempt.detail:
-        lines.append(("detail", attempt.detail))
-    return Story(Naming(history.run.token).alert_id(attempt.number), tuple(lines))
-
-
-def _faults_at(history: History, at_s: float) -> str:
-    words = []
-    for injection in history.injections:
-        if injection.began is None or at_s < injection.began.earliest_s:
-            continue
-        if injection.ended is None or at_s <= injection.ended.latest_s:
-            words.append(f"{injection.name}, on for {at_s - injection.began.earliest_s:.2f} s")
-        else:
-            words.append(f"{injection.name}, over for {at_s - injection.ended.latest_s:.2f} s")
-    return "; ".join(words) or "none had begun"
+def _trust(history: History, verdict: Verdict) -> Fact:
+    """Return whether the run can be believed: its assumptions, and that what it was read from held still."""
+    asked = {f.criterion: True for f in verdict.findings}
+    asked |= {f.criterion: False for f in verdict.findings if f.status in (Status.FAIL, Status.UNKNOWN)}
+    checks = [(words, asked[criterion]) for criterion, words in _TRUSTED.items() if criterion in asked]
+    checks.append(("truth read stable", history.resources is not None and history.stable))
+    good = sum(holds for _, holds in checks)
+    note = ", ".join(f"\u2713 {words}" if holds else f"\u2717 not: {words}" for words, holds in checks)
+    status = Status.PASS if good == len(checks) else Status.UNKNOWN
+    return Fact("Trust", f"{good} of {len(checks)} hold", note, status.value)

@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from reports.accounting import share
 from reports.campaign import Campaign, CampaignEntry, EntryState
-from reports.campaign_findings import close_calls, convictions, losses, pooled, share, undecided
+from reports.campaign_findings import close_calls, convictions, losses, pooled, undecided
 from reports.finding import Finding
 
 # What a conviction by a criterion asks of the Gateway's makers.

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from reports import criteria
-from reports.accounting import Account, account, loss_bound
+from reports.accounting import Account, account, loss_bound, share
 from reports.finding import Finding, Status, unknown
 from reports.history import Asked, History
 
@@ -146,7 +146,7 @@ def _state(findings: list[Finding]) -> State:
 def _sentence(state: State, findings: list[Finding], the_account: Account, bound: float | None) -> str:
     lost = f"{len(the_account.lost):,} of {the_account.acked:,} acknowledged alerts lost"
     if bound is not None:
-        lost += f", at most {bound:.2%} at 95 %"
+        lost += f", at most {share(bound)} at 95 %"
     if state is State.PASS:
         return f"PASS: {lost}."
     blamed = [f for f in findings if _to_blame(state, f)]

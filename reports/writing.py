@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 import pkgutil
 import sys
@@ -10,8 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+from reports import comparison, formats
 from reports import folder as run_folder
-from reports import formats
+from reports.comparison import Comparison
 from reports.history import History
 from reports.presentation import plain
 from reports.verdict import Verdict, judge
@@ -64,16 +66,21 @@ def write_all(folder: Path) -> Verdict:
     """
     history = read_run(folder)
     verdict = judge(history)
+    compared, problem = beside_earlier(folder, history, verdict)
+    if problem:
+        print(problem, file=sys.stderr)
     for name in format_names():
-        problem = _write_one(folder, name, history, verdict)
+        problem = _write_one(folder, name, history, verdict, compared)
         if problem:
             print(problem, file=sys.stderr)
     return verdict
 
 
-def rendered(name: str, history: History, verdict: Verdict) -> tuple[str, str]:
+def rendered(
+    name: str, history: History, verdict: Verdict, compared: Comparison | None = None
+) -> tuple[str, str]:
     """Return a report and no problem, or no report and the problem as one line."""
-    return attempted(name, lambda: str(load_format(name).render(history, verdict)))
+    return attempted(name, lambda: _render(load_format(name), history, verdict, compared))
 
 
 def attempted(name: str, make: Callable[[], str]) -> tuple[str, str]:
@@ -81,7 +88,23 @@ def attempted(name: str, make: Callable[[], str]) -> tuple[str, str]:
     try:
         return make(), ""
     except Exception as problem:  # noqa: BLE001 - a report must never cost the verdict, whatever breaks in it
-        return "", plain(f"report {name}: not made: {type(problem).__name__}: {problem}")
+        return "", _not_made(f"report {name}", problem)
+
+
+def beside_earlier(
+    folder: Path, history: History, verdict: Verdict, other: Path | None = None
+) -> tuple[Comparison | None, str]:
+    """Return the run beside another one (the last before it with the same plan, unless ``other`` is named),
+    None if there is none; and no problem, or the problem as one line."""
+    try:
+        path = other or comparison.earlier(folder)
+        if path is None:
+            return None, ""
+        before = read_run(path)
+        then = comparison.figures(before, judge(before))
+        return comparison.compare(then, comparison.figures(history, verdict)), ""
+    except Exception as problem:  # noqa: BLE001 - nor must what is only told beside it
+        return None, _not_made("comparison", problem)
 
 
 def keep(path: Path, text: str, problem: str) -> str:
@@ -110,12 +133,24 @@ def stored_sentence(folder: Path) -> str:
         return "no verdict: the run did not get that far"
 
 
-def _write_one(folder: Path, name: str, history: History, verdict: Verdict) -> str:
+def _render(module: ModuleType, history: History, verdict: Verdict, compared: Comparison | None) -> str:
+    if "compared" in inspect.signature(module.render).parameters:
+        return str(module.render(history, verdict, compared=compared))
+    return str(module.render(history, verdict))
+
+
+def _not_made(what: str, problem: Exception) -> str:
+    return plain(f"{what}: not made: {type(problem).__name__}: {problem}")
+
+
+def _write_one(
+    folder: Path, name: str, history: History, verdict: Verdict, compared: Comparison | None
+) -> str:
     # A format that cannot even be imported is no different from one that raises.
     file, problem = attempted(name, lambda: str(getattr(load_format(name), "FILE", "")))
     if not file:
         return problem
-    return keep(folder / file, *rendered(name, history, verdict))
+    return keep(folder / file, *rendered(name, history, verdict, compared))
 
 
 def _without_old(path: Path) -> str:

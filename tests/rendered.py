@@ -25,6 +25,8 @@ FEW = histories.history(16, lost=(3, 4))
 UNKNOWN = histories.history(injections=(histories.injection(ended=None),))
 INVALID = histories.history(injections=(histories.injection(bit=False),))
 UNREAD = histories.history(resources=None)
+# Those that tell the verdict; the others are the ledger.
+VERDICTS = [name for name in writing.format_names() if name not in ("csv", "jsonl")]
 ALL = {"pass": PASS, "fail": FAIL, "unknown": UNKNOWN, "invalid": INVALID, "unread": UNREAD}
 
 

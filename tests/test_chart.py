@@ -35,6 +35,31 @@ def test_chart_thins_out_honestly() -> None:
     assert chart(told, judge(told)).window_s == 0.0
 
 
+def test_a_crowd_of_lost_alerts_is_counted_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are more than can be drawn, those of one stretch share a tick that tells how many."""
+    monkeypatch.setattr("reports.chart.MOST_LOST", 100)
+    told = histories.history(1000, lost=range(1000))
+    drawn = chart(told, judge(told))
+    assert (len(drawn.lost_ms), len(drawn.lost_counts), sum(drawn.lost_counts)) == (100, 100, 1000)
+    assert drawn.lost_window_s == pytest.approx(drawn.end_s / 100)
+    assert len(drawn.points["lost"].at_ms) == 100
+    assert sum(drawn.rates["lost"]) * drawn.bucket_s == 1000
+
+
+def test_a_lane_that_changes_too_often_shows_its_worst_states(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closed and open by turns: no stretch in which it was open is drawn closed; the page stays bounded."""
+    monkeypatch.setattr("reports.lanes.MOST_SPANS", 10)
+    turns = tuple(
+        histories.scrape(k / 5, values={"breaker.redis": 2.0 if k % 4 == 1 else 0.0}) for k in range(50)
+    )
+    told = histories.history(observations=turns)
+    drawn = chart(told, judge(told))
+    assert drawn.lane_window_s == pytest.approx(drawn.end_s / 10)
+    assert len(drawn.lanes[0].spans) <= 11
+    for opened in (o for o in turns if o.values["breaker.redis"]):
+        assert [s for b, e, s in drawn.lanes[0].spans if b <= opened.answered_s < e] == ["open"]
+
+
 def test_chart_counts_every_alert_once() -> None:
     """The stacked rates add up to the plan; alerts without a due time are said to be missing."""
     never = [

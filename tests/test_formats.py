@@ -19,6 +19,7 @@ from rendered import (
     PASS,
     SCHEMA,
     UNREAD,
+    VERDICTS,
     Page,
     render,
     the_document,
@@ -27,7 +28,8 @@ from rendered import (
 from reports import writing
 from reports.finding import Status
 from reports.history import Asked, History
-from reports.presentation import accounting_lines, facts, plain, stories
+from reports.offenders import stories
+from reports.presentation import accounting_lines, facts, plain
 from reports.verdict import State, judge
 
 
@@ -48,7 +50,7 @@ def test_every_criterion_passes_the_plain_history() -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
-@pytest.mark.parametrize("format_name", writing.format_names())
+@pytest.mark.parametrize("format_name", VERDICTS)
 def test_a_report_is_a_function_of_its_history(format_name: str, name: str) -> None:
     """Rendered twice, the same bytes; and the sentence stands in every one of them."""
     once = render(format_name, ALL[name])
@@ -62,7 +64,12 @@ def test_the_four_facts_of_a_pass() -> None:
         ("Lost", "0 of 3", "acknowledged alerts; at most 63.16% at 95 %", "PASS"),
         ("Breaker opened", "in [0.15 s, 0.41 s]", "of 5 s allowed", "PASS"),
         ("Recovered", "in [0.75 s, 1.01 s]", "of 30 s allowed", "PASS"),
-        ("Trust", "3 of 3 assumptions", "fault_bit holds, load_on_time holds, ledger_whole holds", "PASS"),
+        (
+            "Trust",
+            "5 of 5 hold",
+            "✓ fault bit, ✓ generator on time, ✓ ledger whole, ✓ metrics continuous, ✓ truth read stable",
+            "PASS",
+        ),
     ]
 
 
@@ -94,7 +101,7 @@ def test_unread_resources_are_not_lost_alerts() -> None:
     assert stories(UNREAD, verdict) == []
     document = the_document(UNREAD)["account"]
     assert (document["lost"], document["lost_ids"], document["created"]) == (None, None, None)
-    for name in writing.format_names():
+    for name in VERDICTS:
         assert "3 lost" not in render(name, UNREAD)
         assert "k3x9-000000" not in render(name, UNREAD)
 
@@ -114,10 +121,13 @@ def test_a_lost_alert_has_its_story() -> None:
     assert (first.alert_id, first.lines) == (
         "k3x9-0000004",
         (
-            ("due", "2.500 s, phase chaos"),
-            ("answered", "201 created at 2.520 s, 20 ms after it was due"),
-            ("truth", "in no RemediationRequest, and no occurrence count covers it"),
-            ("faults then", "redis-down, on for 0.52 s"),
+            (
+                "request",
+                "POST due at 2.500 s in phase chaos, sent at 2.502 s, pod label chaos-k3x9-0000004",
+            ),
+            ("answer", "201 created at 2.520 s, 20 ms after it was due"),
+            ("fault then", "redis-down, on for 0.52 s"),
+            ("RemediationRequest", "none carries its id or its labels"),
         ),
     )
 

@@ -90,7 +90,10 @@ def test_out_takes_the_report(runs: Path, tmp_path: Path, capsys: pytest.Capture
     [
         ([], "name a run, 'latest' for the last one, or say --list"),
         (["--list", "a-pass"], "or say --list"),
-        (["a-pass", "--format", "pdf"], "unknown format 'pdf'; there are: html, json, junit, markdown, text"),
+        (
+            ["a-pass", "--format", "pdf"],
+            "unknown format 'pdf'; there are: csv, html, json, jsonl, junit, markdown, text",
+        ),
         (["a-pass", "b-fail", "--out", "x"], "--out holds the report of one run"),
         (["a-pass", "--write", "--format", "json"], "leave --format and --out away"),
         (["a-pass", "--out", "/nowhere/at/all/x"], "there is no folder /nowhere/at/all; make it first"),

@@ -10,7 +10,9 @@ from markupsafe import Markup
 
 from reports import pages
 from reports.chart import Chart, chart
+from reports.comparison import Comparison
 from reports.history import History
+from reports.offenders import stories
 from reports.presentation import (
     EXAMPLES,
     accounting_lines,
@@ -19,10 +21,10 @@ from reports.presentation import (
     fault_asked,
     fault_bit,
     fault_seen,
+    got,
     lost_ids,
     more,
     reproduce,
-    stories,
 )
 from reports.verdict import Verdict
 
@@ -40,7 +42,7 @@ _LABELS = {
 }
 
 
-def render(history: History, verdict: Verdict) -> str:
+def render(history: History, verdict: Verdict, compared: Comparison | None = None) -> str:
     """Return the page; every text in it is escaped by the template, and the chart's data by `_embedded`."""
     drawn = chart(history, verdict)
     ids = lost_ids(history, verdict)
@@ -63,6 +65,9 @@ def render(history: History, verdict: Verdict) -> str:
             for i in history.injections
         ],
         reproduce=reproduce(history),
+        compared=compared,
+        got=got,
+        adds_up=verdict.account.adds_up,
     )
 
 

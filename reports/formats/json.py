@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reports.comparison import Comparison, plan_hash
 from reports.documents import dumped, finding_document
 from reports.history import Attempt, History, Injection
 from reports.interval import Interval
@@ -13,7 +14,7 @@ FILE = "verdict.json"
 SCHEMA = "alertstorm/verdict/v1"
 
 
-def render(history: History, verdict: Verdict) -> str:
+def render(history: History, verdict: Verdict, compared: Comparison | None = None) -> str:
     """Return the document; the same history gives the same bytes. Numbers that are not finite become null."""
     document = {
         "schema": SCHEMA,
@@ -26,6 +27,7 @@ def render(history: History, verdict: Verdict) -> str:
         "findings": [finding_document(f) for f in verdict.findings],
         "injections": [_injection(i) for i in history.injections],
         "timings": _timings(history),
+        "compared": None if compared is None else _compared(compared),
     }
     return dumped(document)
 
@@ -36,6 +38,7 @@ def _run(history: History) -> dict[str, object]:
         "run_id": run.run_id,
         "token": run.token,
         "scenario": run.scenario,
+        "plan_hash": plan_hash(run),
         "title": run.title,
         "pace": run.pace,
         "target": run.target,
@@ -98,6 +101,18 @@ def _injection(injection: Injection) -> dict[str, object]:
         "bit": injection.bit,
         "evidence": list(injection.evidence),
         "error": injection.error,
+    }
+
+
+def _compared(compared: Comparison) -> dict[str, object]:
+    return {
+        "run_id": compared.run_id,
+        "started_at": compared.started_at,
+        "state": compared.state,
+        "differs": list(compared.differs),
+        "deltas": [
+            {"label": d.label, "before": d.before, "now": d.now, "change": d.change} for d in compared.deltas
+        ],
     }
 
 

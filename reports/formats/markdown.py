@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reports.comparison import Comparison
 from reports.finding import Finding, Status
 from reports.history import History
 from reports.markup import code, escape, table
@@ -14,6 +15,7 @@ from reports.presentation import (
     fault_asked,
     fault_bit,
     fault_seen,
+    got,
     lost_ids,
     more,
     reproduce,
@@ -25,7 +27,7 @@ FILE = "report.md"
 _COMMENT, _CELL, _IDS_IN_SIGHT = 65_000, 400, 10
 
 
-def render(history: History, verdict: Verdict) -> str:
+def render(history: History, verdict: Verdict, compared: Comparison | None = None) -> str:
     """Return the whole report; lost ids are left out only when they do not fit a comment, and it says so."""
     before = [
         f"## {escape(clip(verdict.sentence, 2 * _CELL))}",
@@ -37,7 +39,7 @@ def render(history: History, verdict: Verdict) -> str:
         *_offenders(verdict),
         _accounting(history, verdict),
     ]
-    after = [*_faults(history), _reproduce(history)]
+    after = [*_faults(history), *_compared(compared), _reproduce(history)]
     room = _COMMENT - sum(len(part) + 2 for part in (*before, *after))
     return "\n\n".join((*before, *_lost(history, verdict, room), *after)) + "\n"
 
@@ -61,9 +63,9 @@ def _criteria(verdict: Verdict) -> str:
 
 
 def _got(finding: Finding) -> str:
-    got = escape(clip(finding.got, _CELL))
+    what = escape(clip(got(finding), _CELL))
     mend = finding.mend if finding.status is Status.UNKNOWN else ""
-    return f"{got}<br>mend: {escape(clip(mend, _CELL))}" if mend else got
+    return f"{what}<br>mend: {escape(clip(mend, _CELL))}" if mend else what
 
 
 def _offenders(verdict: Verdict) -> list[str]:
@@ -106,6 +108,19 @@ def _faults(history: History) -> list[str]:
         name = f"{code(i.name)} ({escape(i.injector)})"
         rows.append((name, fault_asked(i), escape(clip(fault_seen(i), _CELL)), fault_bit(i), evidence))
     return ["### Faults\n\n" + table(("fault", "asked", "really", "took effect", "evidence"), rows)]
+
+
+def _compared(compared: Comparison | None) -> list[str]:
+    if compared is None:
+        return []
+    rows = [(d.label, escape(d.before), escape(d.now), escape(d.change)) for d in compared.deltas]
+    head = (
+        f"### Compared with the run before\n\n{code(compared.run_id)}, {compared.state}, "
+        f"{escape(compared.started_at)}"
+    )
+    notes = "\n".join(f"- {escape(clip(each, _CELL))}" for each in compared.differs)
+    parts = [head, table(("", "then", "now", "change"), rows), notes]
+    return ["\n\n".join(part for part in parts if part)]
 
 
 def _reproduce(history: History) -> str:

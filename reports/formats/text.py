@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
+from reports.comparison import Comparison
 from reports.finding import Finding, Status
 from reports.history import History
 from reports.presentation import EXAMPLES, accounting_lines, accounting_notes, clip, more, plain
@@ -12,18 +13,25 @@ from reports.verdict import Verdict
 _WANTED_WIDTH, _GOT_WIDTH, _EXAMPLE_WIDTH, _LONGEST = 36, 48, 160, 600
 
 
-def render(history: History, verdict: Verdict) -> str:
+def render(history: History, verdict: Verdict, compared: Comparison | None = None) -> str:
     """Return the sentence, the criteria with the worst first, and the accounting."""
     run = history.run
     lines = [clip(plain(verdict.sentence), _LONGEST), ""]
     lines += _table(verdict)
     lines += ["", "; ".join(accounting_lines(history, verdict))]
     lines += accounting_notes(history, verdict)
+    lines += _compared(compared) if compared else []
     lines += [
         "",
         plain(f"run {run.run_id}: {run.scenario} ({run.pace}) against {run.target}, seed {run.seed}"),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _compared(compared: Comparison) -> list[str]:
+    head = plain(f"compared with {compared.run_id} ({compared.state}, {compared.started_at}):")
+    lines = [f"  {d.label}: {d.before} -> {d.now} ({d.change})" for d in compared.deltas]
+    return ["", head, *lines, *(plain(f"  {each}") for each in compared.differs)]
 
 
 def _table(verdict: Verdict) -> list[str]:
