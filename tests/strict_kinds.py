@@ -6,6 +6,7 @@ an API server checks beyond them (that a selector matches its template, that nam
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -41,6 +42,11 @@ def _check(value: Any, kind: str, path: str) -> Iterator[str]:
         return
     if match := re.fullmatch(r"(List|Dict)\[(?:str, )?(.+)\]", kind):
         yield from _check_many(value, match[1], match[2], path)
+    elif kind == "bytes":
+        try:
+            base64.b64decode(value, validate=True)
+        except (TypeError, ValueError):
+            yield f"{path}: is no base64"
     elif kind in _PLAIN:
         # A bool is an int to Python, and none to Kubernetes.
         if not isinstance(value, _PLAIN[kind]) or (isinstance(value, bool) and kind != "bool"):  # type: ignore[arg-type]

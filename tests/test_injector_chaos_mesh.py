@@ -13,7 +13,7 @@ import strict_schema
 from fake_cluster import FakeCluster
 from injecting import Broken, fault, why_not
 
-from chaos_hooks import experiment, injection
+from chaos_hooks import experiment, injection, journal, preflight
 from chaos_hooks.clock import RunClock
 from chaos_hooks.errors import SetupError
 from chaos_hooks.injection import InjectionError
@@ -457,6 +457,36 @@ def test_a_duration_ends_it_when_nobody_comes(cluster: FakeCluster, endpoints: E
     backend = injection.revive("chaos_mesh", "broken", broken.undo, Endpoints(), RunClock(), "here")
     assert backend.sweep(broken.undo).startswith("for 1 of 1 targets it was over before its time")
     assert not cluster.chaos.objects
+
+
+def test_the_next_start_sweeps_what_a_killed_run_left(
+    cluster: FakeCluster, endpoints: Endpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the journal alone, which was written before the creation; it refuses to run over one that stays."""
+    folder = tmp_path / "runs" / "killed"
+    folder.mkdir(parents=True)
+    kept = journal.Journal(folder)
+    backend = injection.load(
+        fault("chaos_mesh", manifest="redis-master-failure"), endpoints, RunClock(), "here"
+    )
+    made: list[int] = []
+
+    def write(undo: Any) -> None:
+        made.append(len(cluster.chaos.objects))
+        kept.injecting("down", "chaos_mesh", undo)
+
+    backend.inject(write)
+    kept.close()
+    assert made == [0]
+    monkeypatch.setattr(chaos_mesh, "_GONE_WITHIN_S", 0.2)
+    cluster.chaos.recover_error = "TaskID not found"
+    with pytest.raises(SetupError, match="fault down is still on .*TaskID not found"):
+        preflight.sweep(tmp_path / "runs", Endpoints(), RunClock())
+    cluster.chaos.recover_error = ""
+    (told,) = preflight.sweep(tmp_path / "runs", Endpoints(), RunClock())
+    assert told.startswith("swept down of killed: ")
+    assert not cluster.chaos.objects
+    assert preflight.sweep(tmp_path / "runs", Endpoints(), RunClock()) == []
 
 
 def _asked(made: dict[str, Any]) -> dict[str, Any]:
