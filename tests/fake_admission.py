@@ -1,8 +1,8 @@
 """An API server for RemediationRequests that asks admission webhooks, as the real one does, over TLS.
 
 From the reference facts of its source: rules and matchConditions choose the webhook, the caBundle alone
-is trusted, a refusal's status becomes the answer (any code from 400 on, the webhook's name before its
-message, a Retry-After only from `details.retryAfterSeconds`), and nothing is stored. With failurePolicy Ignore a
+is trusted, a refusal's status becomes the answer (any code from 400 on, after the webhook's name, and a
+Retry-After only from `details.retryAfterSeconds`), and nothing is stored. With failurePolicy Ignore a
 webhook that cannot be asked lets the request pass. Of matchConditions it knows those on the user's name.
 """
 

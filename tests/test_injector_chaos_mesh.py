@@ -462,7 +462,7 @@ def test_a_duration_ends_it_when_nobody_comes(cluster: FakeCluster, endpoints: E
 def test_the_next_start_sweeps_what_a_killed_run_left(
     cluster: FakeCluster, endpoints: Endpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From the journal alone, which was written before the creation; it refuses to run over one that stays."""
+    """From the journal alone, written before the creation; it refuses to run over one that stays."""
     folder = tmp_path / "runs" / "killed"
     folder.mkdir(parents=True)
     kept = journal.Journal(folder)
@@ -480,7 +480,7 @@ def test_the_next_start_sweeps_what_a_killed_run_left(
     assert made == [0]
     monkeypatch.setattr(chaos_mesh, "_GONE_WITHIN_S", 0.2)
     cluster.chaos.recover_error = "TaskID not found"
-    with pytest.raises(SetupError, match="fault down is still on .*TaskID not found"):
+    with pytest.raises(SetupError, match=r"fault down is still on .*TaskID not found"):
         preflight.sweep(tmp_path / "runs", Endpoints(), RunClock())
     cluster.chaos.recover_error = ""
     (told,) = preflight.sweep(tmp_path / "runs", Endpoints(), RunClock())
