@@ -115,7 +115,8 @@ class Workbench:
 
     def _questions(self) -> dict[str, probes.Question]:
         found = probes.questions(self._target, self._endpoints)
-        return found | promql.question(self._prometheus)
+        wanted = any(each.probe == "prometheus" for each in self.scenario.stop_when)
+        return found | (promql.question(self._prometheus) if wanted else {})
 
     def watch(self, stop: Callable[[str], None]) -> None:
         """Call ``stop`` when a stop condition of the scenario is broken."""
