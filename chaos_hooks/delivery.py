@@ -97,7 +97,7 @@ class Delivery:
 
     def _record(self, tried: Tried) -> None:
         exchange = tried.exchange
-        prints = [alerts.fingerprint(alerts.labels(self._naming, alert)) for alert in tried.alerts]
+        prints = [alerts.answered_fingerprint(self._naming, alert) for alert in tried.alerts]
         told = answers.read(exchange, prints, self._rules)
         for alert, answer in zip(tried.alerts, told, strict=True):
             self._ledger.end(

@@ -56,6 +56,7 @@ def describe(
         command=command(options, scenario),
         versions={"alertstorm": _own_version(), "python": platform.python_version(), **versions},
         target_facts=facts,
+        undecidable=dict(target.undecidable),
     )
 
 

@@ -68,7 +68,11 @@ def _options() -> tuple[_Option, ...]:
         _Option("count", 0, "alerts of the patterns storm and duplicates", (), shown),
         _Option("duration", "", "of the pattern, like 2m", (), shown),
         _Option("alert-name", "", "alertname of the pattern's alerts (default: PodCrashed)", (), shown),
-        _Option("target", "", "target file's name in scenarios/targets/ (default: the scenario's)"),
+        _Option(
+            "target",
+            "",
+            "target file's name in scenarios/targets/, or a path with a / (default: the scenario's)",
+        ),
         _Option("target-url", "", "the Gateway's base URL, in place of the target file's"),
         _Option("allow-target", "", "a host that is not loopback and may be loaded and broken, by its name"),
         _Option("gateway-command", "", "program the sandbox runs in the reference Gateway's place"),

@@ -45,7 +45,11 @@ def resumed(record: CampaignRecord, asked: Options) -> list[Entry]:
 def _entry(planned: Scenario, asked: Options) -> Entry:
     if asked.seed >= 0:
         planned = replace(planned, seed=asked.seed)
-    against = target.find(TARGETS, asked.target or planned.target)
+    # The target is named where the process is started, never in the web form, so it may be a path, too.
+    is_path = "/" in asked.target
+    against = (
+        target.load(Path(asked.target)) if is_path else target.find(TARGETS, asked.target or planned.target)
+    )
     skip = against.unsupported.get(planned.name, "") or planned.lacks_faults_in(against.faults_in)
     planned = planned.broken_in(against.faults_in)
     preflight.check_scenario(planned, injection.names())

@@ -67,6 +67,24 @@ def complete(endpoints: Endpoints, target: Target, options: Options, run_id: str
     )
 
 
+def headers(target: Target) -> dict[str, str]:
+    """Return the headers of each POST, with the token of the target's ``token_file``, which is kept nowhere.
+
+    Raises:
+        SetupError: if that file cannot be read, or holds no token.
+    """
+    if not target.token_file:
+        return dict(target.headers)
+    place = f"scenarios/targets/{target.name}.yaml: token_file"
+    try:
+        token = Path(target.token_file).expanduser().read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise SetupError(f"{place}: {target.token_file}: {problem}; write a bearer token into it") from None
+    if not token or len(token.split()) != 1:
+        raise SetupError(f"{place}: {target.token_file}: holds no token; write a bearer token into it")
+    return {**target.headers, "Authorization": f"Bearer {token}"}
+
+
 def guard(endpoints: Endpoints, options: Options) -> None:
     """Refuse to load or break anything that is neither loopback nor named by the user.
 

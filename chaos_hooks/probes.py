@@ -139,6 +139,8 @@ def read_metrics(text: str, metrics: Mapping[str, Metric]) -> dict[str, float]:
             if s.name == metric.name and metric.labels.items() <= dict(s.labels).items()
         ]
         if not series:
+            if metric.absent:
+                values[key] = _STATES[metric.absent]
             continue
         if metric.states:
             # Another number must not pass for one of ours: this release's 2 may mean nothing at all.

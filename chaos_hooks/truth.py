@@ -118,7 +118,7 @@ def resource_of(item: Mapping[str, Any], naming: Naming, rules: ResourceRules) -
     annotations = _at(item, rules.annotations) or {}
     labels = _at(item, rules.labels) or {}
     creator = naming.number_in(str(annotations.get(ID_ANNOTATION, "")))
-    subject = naming.number_in(str(labels.get("pod", "")))
+    subject = naming.number_in(str(labels.get(naming.rules.object_label, "")))
     members = (naming.number_in(str(name)) for name in _at(item, rules.aggregated) or ())
     aggregated = tuple(sorted(number for number in members if number is not None))
     if creator is None and subject is None and not aggregated:

@@ -55,7 +55,8 @@ class Workbench:
     ) -> None:
         self.scenario = scenario
         self.timeline = Timeline(scenario)
-        self.naming = Naming(description.token())
+        storms = frozenset(p.family(scenario.alert) for p in scenario.phases if p.distinct)
+        self.naming = Naming(description.token(), target.alerts, storms)
         self.began = False
         self.ledger: Ledger | None = None
         self.emitter: Emitter | None = None
@@ -247,7 +248,7 @@ class Workbench:
         self.prober = probes.Prober(self._clock, observations, self._fail, self.scenario.probe_every_s)
         self._sender = Sender(
             self._endpoints.gateway_url + self._target.webhook_path,
-            headers=self._target.headers,
+            headers=preflight.headers(self._target),
             connect_timeout_s=self._target.connect_timeout_s,
             answer_timeout_s=self._target.answer_timeout_s,
             clock=self._clock.now,

@@ -188,7 +188,8 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class Run:
     """What was to be done, by whom and against what. ``zero_unix_s`` is the wall-clock time of second 0, by
-    which the times in logs are placed; None if it was not recorded."""
+    which the times in logs are placed; None if it was not recorded.
+    ``undecidable`` gives, by criterion, why the target's release shows nothing to decide it by."""
 
     run_id: str
     token: str
@@ -207,6 +208,7 @@ class Run:
     versions: Mapping[str, str] = field(default_factory=dict)
     target_facts: Mapping[str, str] = field(default_factory=dict)
     zero_unix_s: float | None = None
+    undecidable: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,14 @@ def _ask(history: History, asked: Asked) -> Finding:
         module = load_criterion(asked)
         promise = (module.__doc__ or "").strip().partition("\n")[0]
         conclusive = bool(getattr(module, "CONCLUSIVE", False))
+        if asked.criterion in history.run.undecidable and not assumption:
+            lacks = unknown(
+                promise,
+                f"this release shows nothing to decide it by: {history.run.undecidable[asked.criterion]}",
+                0,
+                "leave it out for this target, or judge a release that shows it",
+            )
+            return lacks.named(asked.criterion, promise, assumption=False, conclusive=False)
         check: Callable[..., object] = module.check
         finding = check(history, **_plain(asked.options))
         if not isinstance(finding, Finding):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from shapes import alert_rules
+from shapes.alert_rules import AlertRules
 from shapes.phase import AlertRecipe
 
 ID_ANNOTATION = "alertstorm_id"
@@ -40,9 +44,15 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """How a run's alerts are named, so that they can be read back: ``token`` is unique to the run."""
+    """How a run's alerts are named, so that they can be read back: ``token`` is unique to the run.
+
+    ``rules`` are the target's; ``storms`` are the families (`AlertRecipe.family`) that keep one alertname,
+    whatever those say: they are meant to be taken for a storm.
+    """
 
     token: str
+    rules: AlertRules = alert_rules.PLAIN
+    storms: frozenset[tuple[str, str, str]] = frozenset()
 
     def alert_id(self, number: int) -> str:
         """Return the id of an alert; it stands in its annotation."""
@@ -60,12 +70,27 @@ class Naming:
 
 def labels(naming: Naming, alert: Planned) -> dict[str, str]:
     """Return the labels of an alert; equal labels mean one fingerprint."""
+    own = naming.rules.own_names and alert.recipe.family not in naming.storms
     return {
-        "alertname": alert.recipe.name,
+        "alertname": f"{alert.recipe.name}-{naming.alert_id(alert.subject)}" if own else alert.recipe.name,
         "namespace": alert.recipe.namespace,
-        "pod": naming.pod(alert.subject),
+        naming.rules.object_label: naming.pod(alert.subject),
         "severity": alert.recipe.severity,
     }
+
+
+def answered_fingerprint(naming: Naming, alert: Planned) -> str:
+    """Return the fingerprint by which the target's answer speaks of an alert: the one that was sent, or the
+    sha256 of the parts that its rules name, put together with colons."""
+    labelset = labels(naming, alert)
+    if not naming.rules.fingerprint:
+        return fingerprint(labelset)
+    parts = {
+        **{name: labelset[name] for name in ("alertname", "namespace")},
+        "kind": naming.rules.kind,
+        "name": labelset[naming.rules.object_label],
+    }
+    return hashlib.sha256(":".join(parts[name] for name in naming.rules.fingerprint).encode()).hexdigest()
 
 
 def fingerprint(labelset: Mapping[str, str]) -> str:
@@ -90,7 +115,9 @@ def body(naming: Naming, alerts: Sequence[Planned], wall: Callable[[float], str]
         wall: gives the RFC 3339 time of seconds since the run's start. An alert fires from its due time on.
     """
     entries = [_entry(naming, alert, wall) for alert in alerts]
-    group = {"alertname": alerts[0].recipe.name, "namespace": alerts[0].recipe.namespace}
+    group = {"namespace": alerts[0].recipe.namespace}
+    if len({entry["labels"]["alertname"] for entry in entries}) == 1:
+        group = {"alertname": entries[0]["labels"]["alertname"], **group}
     matcher = ", ".join(f'{name}="{value}"' for name, value in group.items())
     fires = any(alert.fired_s is None for alert in alerts)
     message = {
@@ -108,15 +135,18 @@ def body(naming: Naming, alerts: Sequence[Planned], wall: Callable[[float], str]
     return json.dumps(message, separators=(",", ":")).encode()
 
 
-def _entry(naming: Naming, alert: Planned, wall: Callable[[float], str]) -> dict[str, object]:
+def _entry(naming: Naming, alert: Planned, wall: Callable[[float], str]) -> dict[str, Any]:
     labelset = labels(naming, alert)
     fires = alert.fired_s is None
+    target_object = labelset[naming.rules.object_label]
+    more = {naming.rules.id_annotation: target_object} if naming.rules.id_annotation else {}
     return {
         "status": "firing" if fires else "resolved",
         "labels": labelset,
         "annotations": {
             ID_ANNOTATION: naming.alert_id(alert.number),
-            "summary": f"{alert.recipe.name} of {labelset['pod']}",
+            "summary": f"{alert.recipe.name} of {target_object}",
+            **more,
         },
         "startsAt": wall(alert.due_s if alert.fired_s is None else alert.fired_s),
         "endsAt": _STILL_FIRES if fires else wall(alert.due_s),

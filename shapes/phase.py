@@ -65,6 +65,10 @@ class Phase:
         """Return whether no alert of it may repeat an earlier one."""
         return self.pattern == "storm"
 
+    def family(self, plain: AlertRecipe) -> tuple[str, str, str]:
+        """Return what its alerts have in common; ``plain`` is the scenario's recipe."""
+        return (self.alert or plain).family
+
     def due(self, k: int, per_post: int) -> Fraction:
         """Return when alert k is due, in seconds from the phase's begin; those of a POST are due together."""
         if self.pattern == "duplicates":

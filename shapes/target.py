@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from shapes import document, endpoints, units
+from shapes import alert_rules, document, endpoints, metric, units
+from shapes.alert_rules import AlertRules
 from shapes.document import DocumentError, Node
 from shapes.endpoints import Endpoints
+from shapes.metric import Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,25 +51,13 @@ class ResourceRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
-    """A metric by its exposed name and the labels its series must carry; ``states`` maps words to values.
-
-    ``by`` names a label by whose values it is told apart, too: ``redis_errors`` by ``error`` is read as
-    ``redis_errors`` (the sum) and ``redis_errors.timeout`` and so on. By ``le``, a histogram's cumulative
-    buckets, there is no sum, and the bounds are written shortest: ``k8s_backoff.1``, ``k8s_backoff.inf``.
-    """
-
-    name: str
-    labels: Mapping[str, str] = field(default_factory=dict)
-    states: Mapping[str, float] = field(default_factory=dict)
-    by: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Target:
     """One Gateway release as this tool speaks to it. Timeouts in seconds. ``unsupported`` gives, by scenario,
     the reason why it makes no sense against this release; it is then skipped. ``faults_in`` says by which
-    of a scenario's lists of faults it is broken: ``faults_in.WORD``; by ``faults`` when it is empty."""
+    of a scenario's lists of faults it is broken: ``faults_in.WORD``; by ``faults`` when it is empty.
+
+    ``token_file`` holds a bearer token that each POST carries. ``undecidable`` gives, by criterion, why
+    this release shows nothing to decide it by; it is then UNKNOWN with that reason."""
 
     name: str
     title: str
@@ -82,6 +72,9 @@ class Target:
     metrics: Mapping[str, Metric]
     unsupported: Mapping[str, str] = field(default_factory=dict)
     faults_in: str = ""
+    token_file: str = ""
+    alerts: AlertRules = alert_rules.PLAIN
+    undecidable: Mapping[str, str] = field(default_factory=dict)
 
 
 def names(folder: Path) -> list[str]:
@@ -119,6 +112,9 @@ def parse(root: Node, name: str) -> Target:
         "metrics",
         "unsupported",
         "faults_in",
+        "token_file",
+        "alerts",
+        "undecidable",
     )
     top = root.fields(required=("title",), optional=optional)
     timeouts = top["timeouts"].fields(optional=("connect", "answer")) if "timeouts" in top else {}
@@ -135,10 +131,22 @@ def parse(root: Node, name: str) -> Target:
         connect_timeout_s=seconds.get("connect", 3.0),
         answers=_answers(top["answers"]) if "answers" in top else AnswerRules(),
         resources=_resources(top["resources"]) if "resources" in top else ResourceRules(),
-        metrics={key: _metric(node) for key, node in metrics.items()},
+        metrics={key: metric.parse(node) for key, node in metrics.items()},
         unsupported=_words(top["unsupported"]) if "unsupported" in top else {},
         faults_in=top["faults_in"].text() if "faults_in" in top else "",
+        token_file=top["token_file"].text() if "token_file" in top else "",
+        alerts=alert_rules.parse(top["alerts"]) if "alerts" in top else AlertRules(),
+        undecidable=_words(top["undecidable"]) if "undecidable" in top else {},
     )
+
+
+def load(path: Path) -> Target:
+    """Return the target of a file that lies anywhere; it is named by its file.
+
+    Raises:
+        DocumentError: if it cannot be used.
+    """
+    return parse(document.load(path), path.stem)
 
 
 def is_loopback(url: str) -> bool:
@@ -201,19 +209,6 @@ def _resources(node: Node) -> ResourceRules:
     return ResourceRules(**_words(node, _RESOURCE))
 
 
-def _metric(node: Node) -> Metric:
-    got = node.fields(required=("name",), optional=("labels", "states", "by"))
-    if "states" in got and "by" in got:
-        raise got["by"].error("states cannot be told apart by a label; name the label's value in labels")
-    states = got["states"].entries() if "states" in got else {}
-    return Metric(
-        name=got["name"].text(),
-        labels=_words(got["labels"]) if "labels" in got else {},
-        states={word: float(child.whole()) for word, child in states.items()},
-        by=got["by"].text() if "by" in got else "",
-    )
-
-
 def _words(node: Node, known: tuple[str, ...] = ()) -> dict[str, str]:
     got = node.fields(optional=known) if known else node.entries()
     return {key: child.text() for key, child in got.items()}
@@ -229,6 +224,7 @@ __all__ = [
     "Target",
     "find",
     "is_loopback",
+    "load",
     "names",
     "parse",
     "path_names",
