@@ -77,7 +77,10 @@ def _before(history: History, begin_s: float) -> _Stretch:
     def probe(name: str) -> list[Observation]:
         return [o for o in history.samples(name) if o.answered_s <= begin_s]
 
-    attempts = [a for a in history.attempts if a.done_s is not None and a.done_s <= begin_s]
+    attempts = sorted(
+        (a for a in history.attempts if a.done_s is not None and a.done_s <= begin_s),
+        key=lambda a: (a.due_s, a.number),
+    )
     return _Stretch("before", probe(signals.METRICS), probe(signals.READY), attempts)
 
 
