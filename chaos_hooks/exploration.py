@@ -7,7 +7,7 @@ import os
 import shlex
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from chaos_hooks import injection
@@ -16,6 +16,7 @@ from chaos_hooks.campaign_record import CampaignRecord
 from chaos_hooks.errors import RecordError, SetupError
 from chaos_hooks.live_run import Result
 from chaos_hooks.options import Options
+from chaos_hooks.trial import Trial, told
 from reports.campaign_plan import CampaignPlan
 from reports.finding import Status
 from reports.verdict import State
@@ -31,19 +32,6 @@ FORMAT = 1
 _MOST_RUNS = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One run of a schedule: ``how`` it came to be, its state (empty while it runs, or if it could not
-    begin), and the criteria that failed."""
-
-    scenario: str
-    how: str
-    faults: tuple[Fault, ...]
-    run: str = ""
-    state: str = ""
-    convicted_by: tuple[str, ...] = ()
-
-
 class Exploration(CampaignRecord):
     """A campaign whose next entry follows from the results before it. Bounded in runs and in time.
 
@@ -54,7 +42,8 @@ class Exploration(CampaignRecord):
     def __init__(self, folder: Path, plan: CampaignPlan) -> None:
         super().__init__(folder, plan)
         self.trials: list[Trial] = []
-        self.smallest: Trial | None = None
+        self.failing: list[Trial] = []  # Each smaller than the one before.
+        self.confirmed = False
         self.complete = False
         self._target: Target
         self._asked: Options
@@ -108,15 +97,21 @@ class Exploration(CampaignRecord):
         lines = [
             f"exploration of seed {asked.explore}: {len(self.trials)} runs of at most {asked.explore_runs}"
         ]
-        lines += [f"  {t.scenario:16} {t.state or '-':8} {t.how}: {_told(t.faults)}" for t in self.trials]
+        lines += [f"  {t.scenario:16} {t.state or '-':8} {t.how}: {told(t.faults)}" for t in self.trials]
         if self.smallest is None:
             return "\n".join([*lines, "no schedule failed"])
         how = (
             "nothing smaller that was asked for fails" if self.complete else "its bounds ended the reduction"
         )
-        lines += [f"smallest that fails ({how}): {_told(self.smallest.faults)}"]
+        how += ", and it failed again" if self.confirmed else "; it was not seen to fail again"
+        lines += [f"smallest that fails ({how}): {told(self.smallest.faults)}"]
         lines += [f"convicted by {', '.join(self.smallest.convicted_by)}", f"replay: {self._replay()}"]
         return "\n".join(lines)
+
+    @property
+    def smallest(self) -> Trial | None:
+        """Return the smallest schedule that failed so far."""
+        return self.failing[-1] if self.failing else None
 
     @property
     def reduced_file(self) -> Path:
@@ -130,21 +125,39 @@ class Exploration(CampaignRecord):
             question = next(asking)
             while self._may_go_on():
                 count += 1
-                trial = yield from self._try(f"{name}-r{count}", question.how, question.faults)
-                if trial.state in (State.INVALID, State.UNKNOWN) and self._may_go_on():
-                    trial = yield from self._try(f"{name}-r{count}b", question.how, question.faults)
-                # Another criterion's failure is another failure.
-                fails = trial.state == State.FAIL and bool({*trial.convicted_by} & {*failed.convicted_by})
-                if fails:
+                trial = yield from self._decide(f"{name}-r{count}", question.how, question.faults)
+                if trial.fails_as(failed):
                     self._note_smallest(trial)
-                question = asking.send(fails)
+                question = asking.send(trial.fails_as(failed))
         except StopIteration:
             self.complete = True
-            self._keep()
+            yield from self._confirm(name, failed)
+        self._keep()
+
+    def _confirm(self, name: str, failed: Trial) -> Iterator[Entry]:
+        """Run the smallest again. If it does not fail again it failed by chance: then the one before it."""
+        count = 0
+        while self._may_go_on() and self.failing:
+            count += 1
+            again = yield from self._decide(f"{name}-a{count}", "again", self.failing[-1].faults)
+            if again.fails_as(failed):
+                self.confirmed = True
+                return
+            if len(self.failing) == 1:
+                return
+            self.failing.pop()
+            self._write_smallest()
+
+    def _decide(self, name: str, how: str, faults: tuple[Fault, ...]) -> Generator[Entry, None, Trial]:
+        """Run a schedule, and once more if it was undecided or invalid."""
+        trial = yield from self._try(name, how, faults)
+        if trial.state in (State.INVALID, State.UNKNOWN) and self._may_go_on():
+            trial = yield from self._try(f"{name}b", how, faults)
+        return trial
 
     def _try(self, name: str, how: str, faults: tuple[Fault, ...]) -> Generator[Entry, None, Trial]:
         index = len(self.trials)
-        self._say(f"\nrun {index + 1} of at most {self._asked.explore_runs}: {how}: {_told(faults)}")
+        self._say(f"\nrun {index + 1} of at most {self._asked.explore_runs}: {how}: {told(faults)}")
         self.trials.append(Trial(name, how, faults))
         entry = Entry(_scenario(self._asked, name, faults), self._target)
         self.add(entry)
@@ -156,7 +169,11 @@ class Exploration(CampaignRecord):
         return could_begin and len(self.trials) < self._asked.explore_runs and time.monotonic() < self._ends_s
 
     def _note_smallest(self, trial: Trial) -> None:
-        self.smallest = trial
+        self.failing.append(trial)
+        self._write_smallest()
+
+    def _write_smallest(self) -> None:
+        trial = self.failing[-1]
         remarks = (
             f"Found by --chaos-explore {self._asked.explore}, run {trial.run}: it failed by "
             f"{', '.join(trial.convicted_by)}.",
@@ -176,17 +193,18 @@ class Exploration(CampaignRecord):
         return shlex.join(words)
 
     def _keep(self) -> None:
-        told = {
+        document = {
             "format": FORMAT,
             "seed": self._asked.explore,
             "most_runs": self._asked.explore_runs,
             "most_s": units.duration_s(self._asked.explore_for),
             "complete": self.complete,
+            "confirmed": self.confirmed,
             "trials": [asdict(trial) for trial in self.trials],
             "smallest": asdict(self.smallest) if self.smallest else None,
             "file": self.reduced_file.name if self.smallest else "",
         }
-        self._write_file(self.folder / FILE, json.dumps(told, indent=1) + "\n")
+        self._write_file(self.folder / FILE, json.dumps(document, indent=1) + "\n")
 
     def _write_file(self, path: Path, text: str) -> None:
         beside = path.with_name(f"{path.name}.part")
@@ -228,9 +246,3 @@ def first(asked: Options, target: Target) -> Scenario:
 
 def _scenario(asked: Options, name: str, faults: tuple[Fault, ...]) -> Scenario:
     return schedule.scenario_of(name, asked.seed if asked.seed >= 0 else asked.explore, faults)
-
-
-def _told(faults: tuple[Fault, ...]) -> str:
-    return ", ".join(
-        f"{f.name} {f.at_s:g} s to {schedule.ended_s(f):g} s" for f in schedule.from_start(faults)
-    )

@@ -107,7 +107,7 @@ def test_it_states_its_promise_and_nothing_is_unknown(name: str) -> None:
 @SOME
 @given(told=anything())
 def test_it_answers_whatever_was_recorded(told: History) -> None:
-    """It never raises; PASS rests on samples, UNKNOWN says what to change, all say what was wanted and got."""
+    """It never raises; PASS rests on samples, UNKNOWN says what to change, all say wanted and got."""
     for name in NAMES:
         found = check(name, told, **asked_of(name))
 
@@ -172,7 +172,7 @@ def test_a_run_that_asks_for_all_of_them_has_a_finding_of_each(told: History) ->
 @SOME
 @given(told=anything(), values=st.tuples(st.floats(0.01, 1.0), st.floats(0.01, 1.0)))
 def test_a_looser_limit_never_convicts(told: History, values: tuple[float, float]) -> None:
-    """What passes with a limit passes with a looser one; what does not fail does not fail with a looser one."""
+    """What passes with a limit passes with a looser one; what does not fail does not fail then."""
     for name, option in ((n, o) for n in NAMES for o in sorted(limits_of(n))):
         if (name, option) in NO_LIMIT:
             continue

@@ -66,7 +66,7 @@ def test_a_failure_is_reduced_to_the_overlap_and_kept_as_a_file(tmp_path: Path, 
     assert replayed.faults == from_start(found.smallest.faults)
     assert both_away(replayed) == (State.FAIL, "zero_loss")
     assert found.reduced_file.read_text().startswith(f"# Found by --chaos-explore {seed}, run run-")
-    assert "nothing smaller that was asked for fails" in found.summary()
+    assert "nothing smaller that was asked for fails, and it failed again" in found.summary()
     assert "replay: locust --headless --chaos-scenario " in found.summary()
 
 
@@ -126,7 +126,9 @@ def test_what_is_undecided_neither_fails_nor_is_kept(tmp_path: Path, state: Stat
 
     assert found.complete
     assert found.smallest == found.trials[0]
-    assert asked[::2] == asked[1::2]  # Each is run a second time.
+    assert asked[:-1:2] == asked[1::2]  # Each is run a second time.
+    assert asked[-1] == "again"
+    assert found.confirmed
     assert explore(tmp_path / "b", lambda _: (state, ""), explore_runs=3).smallest is None
 
 
@@ -140,6 +142,38 @@ def test_another_criterion_s_failure_is_another_failure(tmp_path: Path) -> None:
 
     assert found.smallest == found.trials[0]
     assert found.smallest.convicted_by == ("zero_loss",)
+
+
+def test_what_failed_once_by_chance_is_given_up_for_the_one_before(tmp_path: Path) -> None:
+    """Run again, the smallest passes; the schedule before it fails again, and is the one that is kept."""
+    seen: list[object] = []
+
+    def by_chance(told: Scenario) -> tuple[State | None, str]:
+        short = min(fault.for_s for fault in told.faults) < 1.5
+        by_chance = short and told.faults not in seen
+        seen.append(told.faults)
+        return both_away(told) if not short or by_chance else (State.PASS, "")
+
+    found = explore(tmp_path, by_chance, explore=32, explore_runs=60)
+    kept = scenario.load(found.reduced_file, "quick")
+
+    assert found.confirmed
+    assert min(fault.for_s for fault in kept.faults) >= 1.5
+    assert [t.how for t in found.trials].count("again") > 1
+
+
+def test_what_never_fails_again_is_kept_as_it_was_drawn(tmp_path: Path) -> None:
+    """And it is said that it was not seen to fail again."""
+    first: list[str] = []
+
+    def once(told: Scenario) -> tuple[State | None, str]:
+        first.append(told.name)
+        return (State.FAIL, "zero_loss") if len(first) == 1 else (State.PASS, "")
+
+    found = explore(tmp_path, once, explore_runs=60)
+
+    assert (found.smallest, found.confirmed) == (found.trials[0], False)
+    assert "it was not seen to fail again" in found.summary()
 
 
 def test_a_run_that_could_not_begin_ends_it(tmp_path: Path) -> None:
