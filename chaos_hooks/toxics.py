@@ -110,7 +110,8 @@ def _partition(options: Mapping[str, Any]) -> _Made:
 
 
 def _down(options: Mapping[str, Any]) -> _Made:
-    return _Made(("", {}), lambda _, now: now.how == REFUSED)
+    # Through kubectl port-forward a refused connection is one that is made, and closed without a byte.
+    return _Made(("", {}), lambda _, now: now.how in (REFUSED, RESET))
 
 
 def _latency(options: Mapping[str, Any]) -> _Made:

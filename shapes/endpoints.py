@@ -41,6 +41,12 @@ class Endpoints:
     network_pid: str = ""
     run_id: str = ""
 
+    @property
+    def outlives_us(self) -> bool:
+        """Return whether it goes on when a run and all that it started are gone, as a cluster does: then a
+        server that does not answer may only be out of reach, with its faults still on."""
+        return bool(self.pods_namespace)
+
 
 _TEXTS = (
     "gateway_url",

@@ -18,6 +18,7 @@ from redis.exceptions import OutOfMemoryError
 
 from chaos_hooks import redis_set
 from chaos_hooks.errors import SetupError
+from chaos_hooks.injection import InjectionError
 from shapes.target import Endpoints
 
 MASTER = "gateway-redis"
@@ -181,6 +182,30 @@ def test_why_it_is_not_available() -> None:
     assert "neither sentinels nor redis_addresses" in injecting.why_not(Endpoints(), fault("redis_config"))
     nobody = Endpoints(sentinels=(f"127.0.0.1:{free_port()}",), sentinel_master=MASTER)
     assert "no primary to be found" in injecting.why_not(nobody, fault("redis_config"))
+
+
+def test_a_server_out_of_reach_is_not_gone_in_a_cluster(servers: Servers, tmp_path: Path) -> None:
+    """Where the target outlives the run, a refused connection may be a port-forward that ended: the heal
+    fails, after the other servers got their settings back, and succeeds when it is reached again."""
+    port = free_port()
+    words = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
+    child = Child([servers.binary, *words], tmp_path / "redis.log")
+    wait_until(partial(listens, port), "Redis listens")
+    addresses = (f"127.0.0.1:{port}", servers.primary)
+    before = redis_set.settings(servers.primary, ("maxmemory",))
+    endpoints = Endpoints(redis_addresses=addresses, pods_namespace="default")
+    broken = Broken(endpoints, fault("redis_config"))
+    child.kill()
+    with pytest.raises(InjectionError, match="nobody listens there"):
+        broken.heal()
+    assert redis_set.settings(servers.primary, ("maxmemory",)) == before
+    child = Child([servers.binary, *words], tmp_path / "redis.log")
+    try:
+        wait_until(partial(listens, port), "Redis listens")
+        assert broken.heal().seen
+    finally:
+        child.kill()
+    assert injecting.watchdogs() == []
 
 
 def test_a_server_without_sentinels_that_wants_a_password(servers: Servers, tmp_path: Path) -> None:

@@ -107,6 +107,10 @@ def test_a_server_that_is_gone_took_its_faults_along(world: World, tmp_path: Pat
     backend = injection.revive("throttle", "old", {"options": {}}, Endpoints(), RunClock(), "journal")
     undo = {"faults_url": nobody, "name": "old"}
     assert backend.sweep(undo) == "old: the API that knew it is gone"
+    # In a cluster it may only be out of reach: then its lease must be over.
+    assert backend.sweep({**undo, "over_unix_s": 1.0}) == "old: its lease is over"
+    with pytest.raises(injection.InjectionError, match="ConnectionError"):
+        backend.sweep({**undo, "over_unix_s": 1e12})
     with pytest.raises(injection.InjectionError, match="DELETE /faults/old: ConnectionError"):
         backend.heal(undo)
     assert "no faults_url" in injecting.why_not(Endpoints(), fault("throttle"))

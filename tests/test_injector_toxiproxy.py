@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import injecting
@@ -176,6 +177,52 @@ def test_options_are_refused_by_name(options: dict[str, Any], sentence: str) -> 
     """A wrong option ends the run before it begins, with the option and the mend."""
     with pytest.raises(SetupError, match=sentence):
         injecting.why_not(Endpoints(), fault("toxiproxy", **options))
+
+
+@pytest.fixture
+def forwarded(proxies: FakeToxiproxy) -> Iterator[Endpoints]:
+    """The proxy as in a cluster: it listens on its pod's loopback, and is reached through a port-forward."""
+    with FakeToxiproxy() as forwarding:
+        inside = proxies.proxies["other"]
+        port = k8s.free_port()
+        forwarding.add("forward", port, inside.listen[1])
+        shown = inside.as_json
+        inside.as_json = lambda: {**shown(), "listen": "127.0.0.1:9"}  # type: ignore[method-assign]
+        addresses = {"other": f"127.0.0.1:{port}"}
+        yield Endpoints(proxy_url=proxies.url, proxy_addresses=addresses, pods_namespace="default")
+
+
+@pytest.mark.parametrize(
+    "options", [{"action": "partition"}, {"action": "latency", "latency_s": 0.2}, {"action": "down"}]
+)
+def test_a_proxy_in_a_cluster_is_looked_at_where_it_is_forwarded(
+    proxies: FakeToxiproxy, forwarded: Endpoints, options: dict[str, Any]
+) -> None:
+    """Its own port cannot be reached from here; through the forwarded one the fault is seen, and undone."""
+    before = proxies.answer("GET", "/proxies", {})
+    broken = Broken(forwarded, fault("toxiproxy", proxy="other", **options))
+    assert broken.effect.seen, broken.effect.evidence
+    broken.heal()
+    assert proxies.answer("GET", "/proxies", {}) == before
+
+
+def test_a_forwarded_port_that_leads_nowhere_is_told(proxies: FakeToxiproxy, forwarded: Endpoints) -> None:
+    """Before the run, as nothing could be proved through it."""
+    address = f"127.0.0.1:{k8s.free_port()}"
+    nowhere = replace(forwarded, proxy_addresses={"other": address})
+    why = injecting.why_not(nowhere, fault("toxiproxy", proxy="other", action="partition"))
+    assert why.startswith(f"proxy 'other' does not answer at {address} (refused after")
+
+
+def test_a_server_out_of_reach_is_not_gone_in_a_cluster(proxies: FakeToxiproxy, forwarded: Endpoints) -> None:
+    """Nobody at the address may be a port-forward that ended: a sweep must not take the toxics for gone."""
+    broken = Broken(forwarded, fault("toxiproxy", proxy="other", action="partition"))
+    away = {**broken.undo, "proxy_url": f"http://127.0.0.1:{k8s.free_port()}"}
+    with pytest.raises(InjectionError, match="ConnectionError"):
+        broken.backend.sweep(away)
+    assert broken.backend.sweep({**away, "outlives": False}) == "other: the whole proxy server is gone"
+    assert "2 toxics removed" in broken.backend.sweep(broken.undo)
+    broken.heal()
 
 
 def test_a_killed_run_leaves_no_toxic_behind(proxies: FakeToxiproxy) -> None:

@@ -50,6 +50,7 @@ class Injector:
             "sentinels": list(endpoints.sentinels),
             "master": endpoints.sentinel_master,
             "password_file": endpoints.redis_password_file,
+            "outlives": endpoints.outlives_us,
         }
         self._clock = clock
         self._fault = fault
@@ -103,8 +104,14 @@ class Injector:
         """
         servers: Mapping[str, Mapping[str, str]] = undo["servers"]
         evidence, asked_s = [], self._clock.now()
+        problems: list[InjectionError] = []
         for address, before in servers.items():
-            evidence.append(f"{address}: {_restore(address, before)}")
+            try:
+                evidence.append(f"{address}: {_restore(address, before, undo['outlives'])}")
+            except InjectionError as problem:
+                problems.append(problem)  # The others get theirs all the same.
+        if problems:
+            raise InjectionError("; ".join(map(str, problems))) from problems[0]
         healed = Interval(asked_s, self._clock.now())
         evidence.append(_drop_ballast(undo))
         if self._lease is not None:
@@ -148,13 +155,15 @@ def _servers(known: Mapping[str, Any]) -> tuple[str, list[str]]:
     return redis_set.find(known["addresses"], known["sentinels"], known["master"], known["password_file"])
 
 
-def _restore(address: str, before: Mapping[str, str]) -> str:
+def _restore(address: str, before: Mapping[str, str], outlives: bool) -> str:
     # The limit first: while it is on, nothing else can be relied upon.
     wanted = [(name, before[name]) for name in (_LIMIT, _POLICY, _SAMPLES)]
     try:
         redis_set.apply(address, wanted)
         now = redis_set.settings(address, before)
     except redis_set.Gone:
+        if outlives:
+            raise  # In a cluster it may only be out of reach, and still refuse writes.
         return "not there, and its settings went with it"
     if now != before:
         raise InjectionError(f"{address}: has {now}, wanted {dict(before)}")

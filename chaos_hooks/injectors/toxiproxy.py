@@ -31,7 +31,9 @@ class Injector:
     ``timeout`` (after), ``reset_peer`` (after), ``limit_data`` (bytes), ``slicer`` (average_size,
     size_variation, delay); all but the first two with ``direction``: upstream, downstream or both.
 
-    Toxiproxy has no leases: a watchdog heals when this process cannot.
+    A proxy whose port is reached elsewhere than it listens, as through kubectl port-forward, is looked at
+    where the target's proxy_addresses say. Toxiproxy has no leases: a watchdog heals when this process
+    cannot.
     """
 
     def __init__(self, endpoints: Endpoints, clock: RunClock, fault: Fault) -> None:
@@ -44,6 +46,8 @@ class Injector:
         if self._probe not in ("", *tcp_probe.PROTOCOLS):
             raise ValueError(f"probe: {self._probe!r} is none of {', '.join(tcp_probe.PROTOCOLS)}")
         self._url = endpoints.proxy_url.rstrip("/")
+        self._addresses = endpoints.proxy_addresses
+        self._outlives = endpoints.outlives_us
         self._clock = clock
         self._fault = fault
         self._lease: Lease | None = None
@@ -66,6 +70,11 @@ class Injector:
                 return f"proxy {name!r} is disabled already; enable it first"
             if ours & {toxic["name"] for toxic in listed[name]["toxics"]}:
                 return f"proxy {name!r} has toxics of a fault {self._fault.name!r} already; remove them first"
+            sight = self._look(listed[name], _BEFORE_WAIT_S) if name in self._addresses else None
+            if sight and sight.how != tcp_probe.ANSWERED:
+                return (
+                    f"proxy {name!r} does not answer at {self._addresses[name]} ({sight}); forward its port"
+                )
         return ""
 
     def inject(self, write_undo: Callable[[Undo], None]) -> Effect:
@@ -80,6 +89,7 @@ class Injector:
             "proxy_url": self._url,
             "toxics": [toxic.name for toxic in self._plan.toxics],
             "enabled": {name: state["enabled"] for name, state in states.items()},
+            "outlives": self._outlives,
             "options": dict(self._fault.options),
         }
         write_undo(undo)
@@ -116,11 +126,13 @@ class Injector:
         return Effect(healed, True, tuple(evidence))
 
     def sweep(self, undo: Undo) -> str:
-        """Heal what an earlier run left behind; a proxy that is gone took its toxics along."""
+        """Heal what an earlier run left behind; a proxy that is gone took its toxics along, unless it is in a
+        cluster: there it may only be out of reach.
+        """
         try:
             return "; ".join(self.heal(undo).evidence)
         except InjectionError as problem:
-            if json_api.is_gone(problem):
+            if json_api.is_gone(problem) and not undo.get("outlives"):
                 return f"{', '.join(undo['enabled'])}: the whole proxy server is gone"
             raise
 
@@ -177,7 +189,8 @@ class Injector:
         return f"a client did not see it: {now}; before: {before}", False
 
     def _look(self, state: Mapping[str, Any], wait_s: float) -> Sight:
-        host, _, port = str(state["listen"]).rpartition(":")
+        listen = self._addresses.get(state["name"], str(state["listen"]))
+        host, _, port = listen.rpartition(":")
         host = host.strip("[]")
         if host in _ANY_HOST:
             host = urlsplit(self._url).hostname or "127.0.0.1"
