@@ -6,10 +6,13 @@ DEFECTS ?=
 ARGS ?=
 TESTS ?=
 PYTHON ?= python3
+ROWS ?= all
+SEEDS ?= 1
+JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint clean
+.PHONY: run selftest test lint clean
 .DELETE_ON_ERROR:
 
 $(VENV)/.run-ready: pyproject.toml constraints.txt
@@ -25,6 +28,9 @@ $(VENV)/.test-ready: $(VENV)/.run-ready
 run: $(VENV)/.run-ready
 	@$(BIN)/locust --headless --loglevel WARNING --chaos-scenario $(SCENARIO) --chaos-pace $(PACE) \
 	  $(if $(DEFECTS),--chaos-start-args "--gateway-defects $(DEFECTS)") $(ARGS)
+
+selftest: $(VENV)/.run-ready
+	@$(BIN)/python -m sandbox.selftest --rows $(ROWS) --seeds $(SEEDS) --jobs $(JOBS) $(ARGS)
 
 lint: $(VENV)/.test-ready
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import gevent
@@ -11,10 +12,13 @@ import kubernetes.config
 import urllib3.exceptions
 import yaml
 
+from chaos_hooks.comparison import Sent
 from chaos_hooks.errors import SetupError
 from reports.history import Member, Resource
 from shapes.alerts import ID_ANNOTATION, Naming
-from shapes.target import Endpoints, ResourceRules, is_loopback, path_names
+from shapes.paths import at_path
+from shapes.scenario import Scenario
+from shapes.target import Endpoints, ResourceRules, is_loopback
 
 _PAGE = 500
 _TIMEOUT_S = 10.0
@@ -28,7 +32,8 @@ class TruthError(Exception):
 class Truth:
     """Reads them through the official client, so that the oracle shares no code with the Gateway."""
 
-    def __init__(self, endpoints: Endpoints, rules: ResourceRules) -> None:
+    def __init__(self, endpoints: Endpoints, rules: ResourceRules, scenario: Scenario | None = None) -> None:
+        """With a scenario, what is read is compared with what its load sends."""
         if not endpoints.kubeconfig or not endpoints.namespace:
             raise SetupError(
                 "endpoints.kubeconfig and endpoints.namespace are needed to read what was created"
@@ -53,6 +58,7 @@ class Truth:
         self._api = kubernetes.client.CustomObjectsApi(kubernetes.client.ApiClient(configuration))
         self._endpoints = endpoints
         self._rules = rules
+        self._sent = Sent(scenario, rules) if scenario else None
 
     def read(self, naming: Naming) -> list[Resource]:
         """Return the run's resources; those of others are left out.
@@ -61,7 +67,7 @@ class Truth:
             TruthError: if the API does not answer as it should.
         """
         try:
-            found = [resource_of(item, naming, self._rules) for item in self._items()]
+            found = [self._resource_of(item, naming) for item in self._items()]
         except (TypeError, ValueError, LookupError, AttributeError) as problem:
             what = f"the answer is no list of resources ({type(problem).__name__}: {problem})"
             raise TruthError(f"listing {self._rules.plural}: {what}") from None
@@ -89,6 +95,12 @@ class Truth:
             raise problem or TruthError(f"no answer within {for_s:g} s")
         return last, False
 
+    def _resource_of(self, item: Mapping[str, Any], naming: Naming) -> Resource | None:
+        found = resource_of(item, naming, self._rules)
+        if found is None or self._sent is None:
+            return found
+        return replace(found, differs=self._sent.differences(item, found, naming))
+
     def _items(self) -> Iterator[Mapping[str, Any]]:
         more = ""
         while True:
@@ -115,15 +127,15 @@ class Truth:
 
 def resource_of(item: Mapping[str, Any], naming: Naming, rules: ResourceRules) -> Resource | None:
     """Return what an object tells of this run's alerts; None if it tells of none."""
-    annotations = _at(item, rules.annotations) or {}
-    labels = _at(item, rules.labels) or {}
+    annotations = at_path(item, rules.annotations) or {}
+    labels = at_path(item, rules.labels) or {}
     creator = naming.number_in(str(annotations.get(ID_ANNOTATION, "")))
     subject = naming.number_in(str(labels.get(naming.rules.object_label, "")))
-    members = (naming.number_in(str(name)) for name in _at(item, rules.aggregated) or ())
+    members = (naming.number_in(str(name)) for name in at_path(item, rules.aggregated) or ())
     aggregated = tuple(sorted(number for number in members if number is not None))
     if creator is None and subject is None and not aggregated:
         return None
-    count = _at(item, rules.count)
+    count = at_path(item, rules.count)
     return Resource(
         name=item["metadata"]["name"],
         uid=item["metadata"]["uid"],
@@ -132,8 +144,8 @@ def resource_of(item: Mapping[str, Any], naming: Naming, rules: ResourceRules) -
         aggregated=aggregated,
         # A release that keeps no count covers its creator and nobody else.
         count=count if isinstance(count, int) else 1,
-        window=str(_at(item, rules.window) or ""),
-        members=tuple(_member(each, naming) for each in _at(item, rules.members) or ()),
+        window=str(at_path(item, rules.window) or ""),
+        members=tuple(_member(each, naming) for each in at_path(item, rules.members) or ()),
     )
 
 
@@ -145,12 +157,3 @@ def _member(value: Mapping[str, Any], naming: Naming) -> Member:
         subject=naming.number_in(str(labels.get("pod", ""))),
         count=count if isinstance(count, int) else 1,
     )
-
-
-def _at(item: Mapping[str, Any], path: str) -> Any:
-    value: Any = item
-    for name in path_names(path):
-        if not isinstance(value, Mapping):
-            return None
-        value = value.get(name)
-    return value

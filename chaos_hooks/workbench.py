@@ -93,7 +93,7 @@ class Workbench:
         preflight.guard(self._endpoints, self._options)
         for told in preflight.answers(self._endpoints):
             self._say(told)
-        self._truth = Truth(self._endpoints, self._target.resources)
+        self._truth = Truth(self._endpoints, self._target.resources, self.scenario)
         preflight.readable(self._truth)
         self._prometheus = promql.connect(self._options.prometheus_url, self._endpoints, self._say)
         for told in preflight.sweep(self.folder.parent, self._endpoints, self._clock):

@@ -148,7 +148,9 @@ def _observation(line: dict[str, Any]) -> Observation:
 
 def _resource(value: dict[str, Any]) -> Resource:
     members = tuple(Member(**member) for member in value.get("members", ()))
-    return Resource(**{**value, "aggregated": tuple(value["aggregated"]), "members": members})
+    differs = value.get("differs")
+    told = {"aggregated": tuple(value["aggregated"]), "members": members}
+    return Resource(**{**value, **told, "differs": None if differs is None else tuple(differs)})
 
 
 def _document(path: Path, damage: list[str]) -> dict[str, Any] | None:

@@ -137,7 +137,8 @@ class Resource:
     ``creator`` is the alert whose id stands in its annotation, ``subject`` the one in its pod label,
     ``aggregated`` those in its affected resources; ``count`` is its occurrence count; ``window`` is the id of
     the storm window that it came from, empty if it names none. ``members`` are
-    those of an aggregated one, for releases that keep more of them than their names.
+    those of an aggregated one, for releases that keep more of them than their names. ``differs`` names what
+    of its alerts is not as it was sent, like ``labels.severity``; None if nobody compared.
     """
 
     name: str
@@ -148,6 +149,7 @@ class Resource:
     count: int
     window: str = ""
     members: tuple[Member, ...] = ()
+    differs: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,10 @@ ADVICE = {
     "backoff: {seen}.",
     "sentinel_promotes": "Lower Sentinel's down-after-milliseconds and failover-timeout: {seen}.",
     "metrics_continuous": "Serve /metrics without waiting for any dependency: {seen}.",
+    "payload_whole": "Copy labels, annotations and payload whole into the RemediationRequest: {seen}.",
+    "refusal_status": "Refuse with 503 while a dependency is away, as the contract says: {seen}.",
+    "ready_honest": "Let readiness follow whether alerts can be taken: {seen}.",
+    "pool_returns": "Give every Redis connection back, on errors, too: {seen}.",
 }
 # A criterion without advice of its own is still reported, by its promise.
 _OTHER = "Keep the promise of {criterion}, “{promise}”: {seen}."

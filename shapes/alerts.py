@@ -93,6 +93,14 @@ def answered_fingerprint(naming: Naming, alert: Planned) -> str:
     return hashlib.sha256(":".join(parts[name] for name in naming.rules.fingerprint).encode()).hexdigest()
 
 
+def notes(naming: Naming, alert: Planned) -> dict[str, str]:
+    """Return the annotations of an alert; they differ from those of every other one."""
+    pod = naming.pod(alert.subject)
+    more = {naming.rules.id_annotation: pod} if naming.rules.id_annotation else {}
+    summary = f"{alert.recipe.name} of {pod}"
+    return {ID_ANNOTATION: naming.alert_id(alert.number), "summary": summary, **more}
+
+
 def fingerprint(labelset: Mapping[str, str]) -> str:
     """Return Alertmanager's fingerprint of a label set, 16 hex digits.
 
@@ -138,16 +146,10 @@ def body(naming: Naming, alerts: Sequence[Planned], wall: Callable[[float], str]
 def _entry(naming: Naming, alert: Planned, wall: Callable[[float], str]) -> dict[str, Any]:
     labelset = labels(naming, alert)
     fires = alert.fired_s is None
-    target_object = labelset[naming.rules.object_label]
-    more = {naming.rules.id_annotation: target_object} if naming.rules.id_annotation else {}
     return {
         "status": "firing" if fires else "resolved",
         "labels": labelset,
-        "annotations": {
-            ID_ANNOTATION: naming.alert_id(alert.number),
-            "summary": f"{alert.recipe.name} of {target_object}",
-            **more,
-        },
+        "annotations": notes(naming, alert),
         "startsAt": wall(alert.due_s if alert.fired_s is None else alert.fired_s),
         "endsAt": _STILL_FIRES if fires else wall(alert.due_s),
         "generatorURL": "http://alertstorm.invalid/graph",

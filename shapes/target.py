@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from shapes.alert_rules import AlertRules
 from shapes.document import DocumentError, Node
 from shapes.endpoints import Endpoints
 from shapes.metric import Metric
+from shapes.paths import path_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,8 @@ class AnswerRules:
 @dataclass(frozen=True, slots=True)
 class ResourceRules:
     """Where the RemediationRequests are and where they keep what. Paths are dotted; a name with dots itself
-    stands in brackets, like ``metadata.annotations[example.io/name]``."""
+    stands in brackets, like ``metadata.annotations[example.io/name]``. ``payload`` is the alert as it was
+    sent, in base64; empty: the release keeps none."""
 
     group: str = "remediation.kubernaut.io"
     version: str = "v1alpha1"
@@ -48,6 +49,7 @@ class ResourceRules:
     aggregated: str = "spec.affectedResources"
     members: str = "spec.stormMembers"
     window: str = "metadata.annotations[kubernaut.io/storm-window-id]"
+    payload: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,15 @@ def find(folder: Path, name: str) -> Target:
     return parse(document.load(folder / f"{name}.yaml", f"scenarios/{folder.name}/{name}.yaml"), name)
 
 
+def load(path: Path) -> Target:
+    """Return the target of a file that lies anywhere; it is named by its file.
+
+    Raises:
+        DocumentError: if it cannot be used.
+    """
+    return parse(document.load(path), path.stem)
+
+
 def parse(root: Node, name: str) -> Target:
     """Return the target that a document describes.
 
@@ -140,15 +151,6 @@ def parse(root: Node, name: str) -> Target:
     )
 
 
-def load(path: Path) -> Target:
-    """Return the target of a file that lies anywhere; it is named by its file.
-
-    Raises:
-        DocumentError: if it cannot be used.
-    """
-    return parse(document.load(path), path.stem)
-
-
 def is_loopback(url: str) -> bool:
     """Return whether a URL's host is this machine's loopback, by its literal address or as localhost."""
     host = urlsplit(url).hostname or ""
@@ -156,13 +158,6 @@ def is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def path_names(path: str) -> tuple[str, ...]:
-    """Return the names that a path goes through, outermost first; none if it is not a path."""
-    if not re.fullmatch(r"[^.\[\]]+(\.[^.\[\]]+|\[[^\[\]]+\])*", path):
-        return ()
-    return tuple(bracketed or plain for bracketed, plain in re.findall(r"\[([^\[\]]+)\]|([^.\[\]]+)", path))
 
 
 _RESOURCE = (
@@ -175,8 +170,9 @@ _RESOURCE = (
     "aggregated",
     "window",
     "members",
+    "payload",
 )
-_PATHS = ("annotations", "labels", "count", "aggregated", "window", "members")
+_PATHS = ("annotations", "labels", "count", "aggregated", "window", "members", "payload")
 
 
 def _start(node: Node) -> Start:

@@ -1,6 +1,7 @@
 """Each RemediationRequest counts its alert exactly as often as it was acknowledged.
 
-Jepsen's counter checker: acknowledged <= count <= acknowledged + those whose fate is not known.
+Jepsen's counter checker: acknowledged <= count <= acknowledged + those whose fate is not known. That is
+so of each try that was not answered, and of one refused with a 5xx: it may have been done all the same.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 
 from reports.finding import Finding, failed, passed, unknown
-from reports.history import History, Member, Outcome, Resource
+from reports.history import History, Member, Outcome, Resource, Try
 
 _WANTED = "occurrence counts equal to the acknowledged sends"
 
@@ -20,7 +21,7 @@ def check(history: History) -> Finding:
         mend = "let the run end by itself, with the Kubernetes API reachable"
         return unknown(_WANTED, "the resources were never read", 0, mend)
     acked = Counter(a.subject for a in history.of(Outcome.ACKED) if a.kind != "resolved")
-    unsure = Counter(a.subject for a in history.of(Outcome.INDETERMINATE))
+    unsure = Counter(a.subject for a in history.attempts for t in a.sendings if _unsure(t))
     uncounted = {n for r in history.resources if not r.members for n in r.aggregated}
     counts = _counts(history, history.resources)
     judged = sorted(subject for subject in acked if subject not in uncounted)
@@ -37,6 +38,10 @@ def check(history: History) -> Finding:
         mend = "send alerts that the Gateway does not aggregate"
         return unknown(_WANTED, "no acknowledged alert keeps a count", 0, mend)
     return passed(_WANTED, got, len(judged), numbers)
+
+
+def _unsure(of: Try) -> bool:
+    return of.outcome is Outcome.INDETERMINATE or (of.outcome is Outcome.REJECTED and of.kind == "safe")
 
 
 def _counts(history: History, resources: tuple[Resource, ...]) -> Counter[int]:
