@@ -1,0 +1,1 @@
+"""The selftest: the harness against Gateways that are wrong in one known way, and against right ones."""

@@ -1,0 +1,113 @@
+"""python -m sandbox.selftest: run the rows, print the matrix; exit code 0 if every row is sound, else 1."""
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from sandbox.selftest import matrix, rows, trial
+from sandbox.selftest.row import Row
+from sandbox.selftest.score import HIT, INVALID, Score
+
+# A run whose assumptions did not hold, as on a machine that is too busy, is run again so often.
+_TRIES = 3
+
+
+class Selftest:
+    """Runs rows, several at a time, each in a sandbox of its own."""
+
+    def __init__(self, chosen: list[Row], folder: Path) -> None:
+        self.scores = [Score(row) for row in chosen]
+        self._folder = folder
+        self._lock = threading.Lock()
+
+    def run(self, seeds: range, jobs: int) -> None:
+        """Run each row with each seed; the quick ones of all rows come before the second seed of any."""
+        with ThreadPoolExecutor(jobs) as pool:
+            try:
+                work = [(score, seed) for seed in seeds for score in self.scores]
+                for done in [pool.submit(self._one, score, seed) for score, seed in work]:
+                    done.result()
+            except KeyboardInterrupt:
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+
+    def _one(self, score: Score, seed: int) -> None:
+        for number in range(1, _TRIES + 1):
+            folder = self._folder / f"{score.row.name.replace(': ', '-')}-{seed}-{number}"
+            got = trial.run(score.row, seed, folder)
+            with self._lock:
+                graded = score.add(seed, got)
+                last = score.trials[-1][3]
+                told = f"{score.row.name}, seed {seed}: {graded} ({got.state}, {got.took_s:g} s)"
+                print(told + (f" {' '.join(last.split())}; see {folder}" if last else ""), file=sys.stderr)
+            if graded == HIT:
+                shutil.rmtree(folder)
+            if graded != INVALID:
+                return
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Choose, run, print."""
+    asked = _parser().parse_args(arguments)
+    chosen = _chosen(asked.rows, slow=not asked.quick)
+    if isinstance(chosen, str):
+        print(f"selftest: {chosen}", file=sys.stderr)
+        return 2
+    if asked.list:
+        for row in chosen:
+            print(f"{row.name:28} {row.scenario:16} {row.wants or ' or '.join(row.states)}")
+        return 0
+    folder = Path(tempfile.mkdtemp(prefix="alertstorm-selftest-"))
+    selftest = Selftest(chosen, folder)
+    interrupted = False
+    try:
+        selftest.run(range(asked.first_seed, asked.first_seed + asked.seeds), asked.jobs)
+    except KeyboardInterrupt:
+        interrupted = True
+    print(matrix.text(selftest.scores), end="")
+    if asked.json:
+        asked.json.write_text(json.dumps(matrix.document(selftest.scores), indent=1) + "\n", encoding="utf-8")
+    if not any(folder.iterdir()):
+        folder.rmdir()
+    if interrupted:
+        return 130
+    sound = sum(score.sound for score in selftest.scores)
+    print(f"\n{sound} of {len(selftest.scores)} rows are sound.")
+    return 0 if sound == len(selftest.scores) else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m sandbox.selftest",
+        description="Run the harness against Gateways that are wrong in one known way, and against noisy "
+        "ones that are right. Exit code: 0 if every row is sound, 1 if not, 2 for an unknown row.",
+    )
+    parser.add_argument("--rows", default="all", help="names with commas, all, defects, innocents or reduced")
+    parser.add_argument("--quick", action="store_true", help="leave out the slow rows")
+    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="runs of each row (1)")
+    parser.add_argument("--first-seed", type=int, default=1, metavar="N", help="the first of the seeds (1)")
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="rows at a time (2)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the matrix for programs, too")
+    parser.add_argument("--list", action="store_true", help="print the rows, run nothing")
+    return parser
+
+
+def _chosen(text: str, *, slow: bool) -> list[Row] | str:
+    groups = {"all": rows.ALL, "defects": rows.DEFECTS, "innocents": rows.INNOCENTS}
+    groups["reduced"] = tuple(row for row in rows.ALL if row.name in rows.REDUCED)
+    known = {row.name: row for row in rows.ALL}
+    found: list[Row] = []
+    for name in filter(None, (part.strip() for part in text.split(","))):
+        if name not in groups and name not in known:
+            return f"--rows: no row {name!r}; there are: {', '.join([*groups, *known])}"
+        found += [row for row in groups.get(name, ()) or (known[name],) if row not in found]
+    return [row for row in found if slow or not row.slow] or "--rows: none is left; name one that is not slow"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
