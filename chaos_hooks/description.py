@@ -13,6 +13,7 @@ from pathlib import Path
 
 from chaos_hooks.options import Options
 from reports.history import Asked, PhaseSpan, Run
+from shapes import load
 from shapes.alerts import Naming
 from shapes.scenario import Scenario
 from shapes.target import Endpoints, Target
@@ -57,6 +58,7 @@ def describe(
         versions={"alertstorm": _own_version(), "python": platform.python_version(), **versions},
         target_facts=facts,
         undecidable=dict(target.undecidable),
+        unusable=load.unusable(scenario),
     )
 
 

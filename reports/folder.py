@@ -51,7 +51,7 @@ def write_run(folder: Path, run: Run) -> None:
     Raises:
         OSError: if the disk does not take it.
     """
-    _write(folder / "run.json", {"format": FORMAT, **asdict(run)})
+    _write(folder / "run.json", {"format": FORMAT, **asdict(run), "unusable": sorted(run.unusable)})
 
 
 def write_truth(folder: Path, resources: list[Resource], *, stable: bool) -> None:
@@ -117,7 +117,8 @@ def description(folder: Path) -> Run:
             raise FolderError(f"{path}: was written in another format than {FORMAT}; use that version")
         phases = tuple(PhaseSpan(**phase) for phase in got.pop("phases"))
         promises = tuple(Asked(**asked) for asked in got.pop("promises"))
-        return Run(**got, phases=phases, promises=promises)
+        unusable = frozenset(got.pop("unusable", ()))
+        return Run(**got, phases=phases, promises=promises, unusable=unusable)
     except OSError as problem:
         raise FolderError(f"{path}: cannot be read ({problem.strerror}); name a run's folder") from None
     except (ValueError, KeyError, TypeError, AttributeError) as problem:

@@ -190,8 +190,9 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class Run:
     """What was to be done, by whom and against what. ``zero_unix_s`` is the wall-clock time of second 0, by
-    which the times in logs are placed; None if it was not recorded.
-    ``undecidable`` gives, by criterion, why the target's release shows nothing to decide it by."""
+    which the times in logs are placed; None if it was not recorded. ``unusable`` are the numbers of alerts
+    that are sent to be refused. ``undecidable`` gives, by criterion, why the release shows nothing to
+    decide it by."""
 
     run_id: str
     token: str
@@ -211,6 +212,7 @@ class Run:
     target_facts: Mapping[str, str] = field(default_factory=dict)
     zero_unix_s: float | None = None
     undecidable: Mapping[str, str] = field(default_factory=dict)
+    unusable: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

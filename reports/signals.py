@@ -53,7 +53,7 @@ def health(history: History, component: str) -> dict[str, list[Reading]]:
         )
         for a in sorted(history.attempts, key=lambda a: (a.due_s, a.number))
         for t in a.sendings
-        if t.done_s is not None
+        if t.done_s is not None and a.number not in history.run.unusable
     ]
     end_s = planned_end_s(history)
     return {

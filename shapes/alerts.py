@@ -25,7 +25,8 @@ class Planned:
     first alert with the same labels (its own, unless it repeats an earlier one).
 
     Alerts with the same ``volley`` (1, 2, …; 0: none) are released at one instant. ``fired_s`` is None of an
-    alert that fires; of a resolved one, when the alert that it ends was due.
+    alert that fires; of a resolved one, when the alert that it ends was due. One that is ``unusable`` has no
+    alertname.
     """
 
     number: int
@@ -35,6 +36,7 @@ class Planned:
     recipe: AlertRecipe = _PLAIN
     volley: int = 0
     fired_s: float | None = None
+    unusable: bool = False
 
     @property
     def post(self) -> tuple[object, ...]:
@@ -71,8 +73,9 @@ class Naming:
 def labels(naming: Naming, alert: Planned) -> dict[str, str]:
     """Return the labels of an alert; equal labels mean one fingerprint."""
     own = naming.rules.own_names and alert.recipe.family not in naming.storms
+    name = f"{alert.recipe.name}-{naming.alert_id(alert.subject)}" if own else alert.recipe.name
     return {
-        "alertname": f"{alert.recipe.name}-{naming.alert_id(alert.subject)}" if own else alert.recipe.name,
+        **({} if alert.unusable else {"alertname": name}),
         "namespace": alert.recipe.namespace,
         naming.rules.object_label: naming.pod(alert.subject),
         "severity": alert.recipe.severity,
@@ -86,7 +89,7 @@ def answered_fingerprint(naming: Naming, alert: Planned) -> str:
     if not naming.rules.fingerprint:
         return fingerprint(labelset)
     parts = {
-        **{name: labelset[name] for name in ("alertname", "namespace")},
+        **{name: labelset.get(name, "") for name in ("alertname", "namespace")},
         "kind": naming.rules.kind,
         "name": labelset[naming.rules.object_label],
     }
@@ -124,8 +127,9 @@ def body(naming: Naming, alerts: Sequence[Planned], wall: Callable[[float], str]
     """
     entries = [_entry(naming, alert, wall) for alert in alerts]
     group = {"namespace": alerts[0].recipe.namespace}
-    if len({entry["labels"]["alertname"] for entry in entries}) == 1:
-        group = {"alertname": entries[0]["labels"]["alertname"], **group}
+    names = {entry["labels"].get("alertname") for entry in entries}
+    if len(names) == 1 and None not in names:
+        group = {"alertname": names.pop(), **group}
     matcher = ", ".join(f'{name}="{value}"' for name, value in group.items())
     fires = any(alert.fired_s is None for alert in alerts)
     message = {

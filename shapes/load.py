@@ -29,6 +29,14 @@ def plan(scenario: Scenario) -> Iterator[Planned]:
     return _Planner(scenario).planned()
 
 
+def unusable(scenario: Scenario) -> frozenset[int]:
+    """Return the numbers of the alerts that no Gateway can use."""
+    recipes = [scenario.alert, *(phase.alert for phase in scenario.phases if phase.alert)]
+    if not any(recipe.unusable for recipe in recipes):
+        return frozenset()
+    return frozenset(planned.number for planned in plan(scenario) if planned.unusable)
+
+
 class _Planner:
     """What is known of the alerts so far."""
 
@@ -60,15 +68,17 @@ class _Planner:
             for k in range(phase.alerts):
                 due = begin + phase.due(k, recipe.per_post)
                 yield from self._until(due)
-                alert = self._next(recipe, phase, float(due))
+                alert = self._next(recipe, phase, float(due), unusable=phase.spoils(k, recipe))
                 yield alert
                 if phase.resolves(k, recipe):
                     ends = due + exact(recipe.resolve_after_s)
                     heapq.heappush(self._resolved, (ends, alert.number, alert))
         yield from self._until(self._load)
 
-    def _next(self, recipe: AlertRecipe, phase: Phase, due_s: float) -> Planned:
+    def _next(self, recipe: AlertRecipe, phase: Phase, due_s: float, *, unusable: bool) -> Planned:
         firsts, number = self._firsts[recipe.family], self._number()
+        if unusable:  # Nobody repeats it: it has labels of its own.
+            return Planned(number, number, phase.name, due_s, recipe, unusable=True)
         repeats = firsts and not phase.distinct and self._chance.random() < recipe.repeat
         subject = firsts[self._chance.randrange(len(firsts))] if repeats else number
         return self._remember(Planned(number, subject, phase.name, due_s, recipe))

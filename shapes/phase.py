@@ -17,7 +17,8 @@ _EXAMPLES = {"rate": "rate: 10/s", "count": "count: 10"}
 @dataclass(frozen=True, slots=True)
 class AlertRecipe:
     """What the alerts look like. ``repeat`` is the share (0 to 1) of those that repeat an earlier one,
-    ``resolved`` the share of those that are followed, ``resolve_after_s`` later, by a resolved one."""
+    ``resolved`` the share of those that are followed, ``resolve_after_s`` later, by a resolved one, and
+    ``unusable`` the share of those that no Gateway can use, as they have no alertname."""
 
     name: str = "PodCrashed"
     namespace: str = "prod-api"
@@ -26,6 +27,7 @@ class AlertRecipe:
     per_post: int = 1
     resolved: float = 0.0
     resolve_after_s: float = 5.0
+    unusable: float = 0.0
 
     @property
     def family(self) -> tuple[str, str, str]:
@@ -84,6 +86,13 @@ class Phase:
         share = exact(recipe.resolved)
         return (k + 1) * share // 1 > k * share // 1
 
+    def spoils(self, k: int, recipe: AlertRecipe) -> bool:
+        """Return whether alert k is unusable: floor(n * share) of the first n are."""
+        if not recipe.unusable:
+            return False
+        share = exact(recipe.unusable)
+        return self.pattern != "duplicates" and (k + 1) * share // 1 > k * share // 1
+
     def resolved(self, recipe: AlertRecipe, left_s: Fraction) -> int:
         """Return how many resolved ones fall due within ``left_s`` seconds of the phase's begin."""
         after = exact(recipe.resolve_after_s)
@@ -140,19 +149,24 @@ def recipe(node: Node, plain: AlertRecipe) -> AlertRecipe:
     Raises:
         DocumentError: naming file, path and mend.
     """
-    fields = ("name", "namespace", "severity", "repeat", "per_post", "resolved", "resolve_after")
+    fields = ("name", "namespace", "severity", "repeat", "per_post", "resolved", "resolve_after", "unusable")
     got = node.fields(optional=fields)
     after_s = got["resolve_after"].quantity(units.duration_s) if "resolve_after" in got else None
     if after_s == 0:
         raise got["resolve_after"].error("is zero; an alert fires before it resolves, write for example 5s")
+    unusable = got["unusable"].quantity(units.share) if "unusable" in got else plain.unusable
+    resolved = got["resolved"].quantity(units.share) if "resolved" in got else plain.resolved
+    if unusable and resolved:
+        raise node.error("unusable alerts never fire, so none resolves; leave out 'unusable' or 'resolved'")
     return AlertRecipe(
         name=got["name"].text() if "name" in got else plain.name,
         namespace=got["namespace"].text() if "namespace" in got else plain.namespace,
         severity=got["severity"].text() if "severity" in got else plain.severity,
         repeat=got["repeat"].quantity(units.share) if "repeat" in got else plain.repeat,
         per_post=got["per_post"].whole(least=1) if "per_post" in got else plain.per_post,
-        resolved=got["resolved"].quantity(units.share) if "resolved" in got else plain.resolved,
+        resolved=resolved,
         resolve_after_s=plain.resolve_after_s if after_s is None else after_s,
+        unusable=unusable,
     )
 
 

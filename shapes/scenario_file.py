@@ -83,7 +83,7 @@ def _recipe(recipe: AlertRecipe, plain: AlertRecipe) -> _Flow:
     for name in ("name", "namespace", "severity", "per_post"):
         if getattr(recipe, name) != getattr(plain, name):
             told[name] = getattr(recipe, name)
-    for name in ("repeat", "resolved"):
+    for name in ("repeat", "resolved", "unusable"):
         if getattr(recipe, name) != getattr(plain, name):
             told[name] = f"{_decimal(getattr(recipe, name) * 100)}%"
     if recipe.resolve_after_s != plain.resolve_after_s:

@@ -19,7 +19,9 @@ def check(history: History) -> Finding:
     answered = [(a, t) for a in history.attempts for t in a.sendings if t.status is not None]
     if not answered:
         return unknown(_WANTED, "nothing was answered", 0, "check that the Gateway is reachable")
-    refused = [(a, t) for a in history.attempts for t in a.sendings if t.outcome is Outcome.REJECTED]
+    # What cannot be used is rightly refused for good.
+    usable = [a for a in history.attempts if a.number not in history.run.unusable]
+    refused = [(a, t) for a in usable for t in a.sendings if t.outcome is Outcome.REJECTED]
     unsafe = sorted(((a, t) for a, t in refused if t.kind != "safe"), key=lambda pair: pair[0].number)
     if unsafe:
         by_status = ", ".join(

@@ -78,7 +78,7 @@ def _before(history: History, begin_s: float) -> _Stretch:
         return [o for o in history.samples(name) if o.answered_s <= begin_s]
 
     attempts = sorted(
-        (a for a in history.attempts if a.done_s is not None and a.done_s <= begin_s),
+        (a for a in _usable(history) if a.done_s is not None and a.done_s <= begin_s),
         key=lambda a: (a.due_s, a.number),
     )
     return _Stretch("before", probe(signals.METRICS), probe(signals.READY), attempts)
@@ -91,9 +91,13 @@ def _end(history: History, healed_s: float, stable_s: float) -> _Stretch:
         return [o for o in samples if o.asked_s >= from_s]
 
     # What was never begun is no word on the Gateway.
-    due = [a for a in history.attempts if a.due_s >= healed_s and a.begun_s is not None]
+    due = [a for a in _usable(history) if a.due_s >= healed_s and a.begun_s is not None]
     last = sorted(due, key=lambda a: (a.due_s, a.number))[-1:]
     return _Stretch("at the end", probe(signals.METRICS), probe(signals.READY), last)
+
+
+def _usable(history: History) -> list[Attempt]:
+    return [a for a in history.attempts if a.number not in history.run.unusable]
 
 
 def _breakers(sample: Observation) -> dict[str, float]:
