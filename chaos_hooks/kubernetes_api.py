@@ -35,28 +35,7 @@ class KubernetesApi:
         Raises:
             InjectionError: if it cannot be used.
         """
-        configuration = kubernetes.client.Configuration()
-        try:
-            if kubeconfig == IN_CLUSTER:
-                kubernetes.config.load_incluster_config(client_configuration=configuration)
-            else:
-                kubernetes.config.load_kube_config(
-                    kubeconfig, context=context or None, client_configuration=configuration
-                )
-        except (
-            kubernetes.config.ConfigException,
-            OSError,
-            yaml.YAMLError,
-            TypeError,  # What the client raises for YAML that is no kubeconfig at all.
-            LookupError,
-            AttributeError,
-        ) as problem:
-            said = " ".join(str(problem).split())
-            raise InjectionError(f"kubeconfig {kubeconfig}: {said}") from None
-        if is_loopback(configuration.host):
-            configuration.proxy = None  # The client takes it from the environment, for loopback too.
-        configuration.retries = False
-        client = kubernetes.client.ApiClient(configuration)
+        client = client_of(kubeconfig, context)
         self._plain: Callable[[Any], Any] = client.sanitize_for_serialization
         self._custom = kubernetes.client.CustomObjectsApi(client)
         self._core = kubernetes.client.CoreV1Api(client)
@@ -144,6 +123,36 @@ class Place:
 
     def __str__(self) -> str:
         return f"{self.plural} of {self.namespace}"
+
+
+def client_of(kubeconfig: str, context: str) -> kubernetes.client.ApiClient:
+    """Return the official client for a kubeconfig (``in-cluster``: the pod's own account), without retries.
+
+    Raises:
+        InjectionError: if it cannot be used.
+    """
+    configuration = kubernetes.client.Configuration()
+    try:
+        if kubeconfig == IN_CLUSTER:
+            kubernetes.config.load_incluster_config(client_configuration=configuration)
+        else:
+            kubernetes.config.load_kube_config(
+                kubeconfig, context=context or None, client_configuration=configuration
+            )
+    except (
+        kubernetes.config.ConfigException,
+        OSError,
+        yaml.YAMLError,
+        TypeError,  # What the client raises for YAML that is no kubeconfig at all.
+        LookupError,
+        AttributeError,
+    ) as problem:
+        said = " ".join(str(problem).split())
+        raise InjectionError(f"kubeconfig {kubeconfig}: {said}") from None
+    if is_loopback(configuration.host):
+        configuration.proxy = None  # The client takes it from the environment, for loopback too.
+    configuration.retries = False
+    return kubernetes.client.ApiClient(configuration)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from chaos_hooks.options import SCENARIOS, TARGETS, Options
 from shapes import pattern, scenario, target
 from shapes.pattern import Asked
 from shapes.scenario import Scenario
+from shapes.target import Target
 
 ALL, VARIANTS = "all", "all-variants"
 
@@ -45,11 +46,7 @@ def resumed(record: CampaignRecord, asked: Options) -> list[Entry]:
 def _entry(planned: Scenario, asked: Options) -> Entry:
     if asked.seed >= 0:
         planned = replace(planned, seed=asked.seed)
-    # The target is named where the process is started, never in the web form, so it may be a path, too.
-    is_path = "/" in asked.target
-    against = (
-        target.load(Path(asked.target)) if is_path else target.find(TARGETS, asked.target or planned.target)
-    )
+    against = target_of(asked.target or planned.target)
     skip = against.unsupported.get(planned.name, "") or planned.lacks_faults_in(against.faults_in)
     planned = planned.broken_in(against.faults_in)
     preflight.check_scenario(planned, injection.names())
@@ -58,6 +55,16 @@ def _entry(planned: Scenario, asked: Options) -> Entry:
             filter(None, (injection.lacks(f.inject, against.endpoints) for f in planned.faults)), ""
         )
     return Entry(planned, against, skip)
+
+
+def target_of(name: str) -> Target:
+    """Return a target by its name, or by its path: it is named where a process is started, or in a scenario
+    file, never in the web form.
+
+    Raises:
+        DocumentError: if there is none, or it cannot be used.
+    """
+    return target.load(Path(name)) if "/" in name else target.find(TARGETS, name)
 
 
 def _scenarios(asked: Options, given: Options) -> list[Scenario]:

@@ -16,7 +16,9 @@ from chaos_hooks.options import Options
 from chaos_hooks.truth import Truth, TruthError
 from reports.history import Asked
 from reports.verdict import UnknownCriterionError, load_criterion
+from shapes import allow
 from shapes.alerts import Naming
+from shapes.allow import NOTHING_SAID, Allow
 from shapes.scenario import Scenario
 from shapes.target import Endpoints, Target, is_loopback
 
@@ -85,8 +87,8 @@ def headers(target: Target) -> dict[str, str]:
     return {**target.headers, "Authorization": f"Bearer {token}"}
 
 
-def guard(endpoints: Endpoints, options: Options) -> None:
-    """Refuse to load or break anything that is neither loopback nor named by the user.
+def guard(endpoints: Endpoints, options: Options, allowed: Allow = NOTHING_SAID) -> None:
+    """Refuse to load or break anything that is neither loopback nor named by the user or the target file.
 
     Raises:
         SetupError: naming the address and how to allow it.
@@ -98,7 +100,8 @@ def guard(endpoints: Endpoints, options: Options) -> None:
         if not _is_url(url):
             raise SetupError(f"endpoints.{field}: {url!r} is no URL; write it like http://127.0.0.1:8080")
         host = urlsplit(url).hostname
-        if not is_loopback(url) and host != options.allow_target.lower():
+        named = host == options.allow_target.lower() or allow.matches(host or "", allowed.hosts)
+        if not is_loopback(url) and not named:
             raise SetupError(
                 f"endpoints.{field}: {url} is not loopback; if you mean to load and break it, "
                 f"say so with --chaos-allow-target {host}"

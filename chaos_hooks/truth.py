@@ -8,17 +8,17 @@ from typing import Any
 
 import gevent
 import kubernetes.client
-import kubernetes.config
 import urllib3.exceptions
-import yaml
 
 from chaos_hooks.comparison import Sent
 from chaos_hooks.errors import SetupError
+from chaos_hooks.injection import InjectionError
+from chaos_hooks.kubernetes_api import client_of
 from reports.history import Member, Resource
 from shapes.alerts import ID_ANNOTATION, Naming
 from shapes.paths import at_path
 from shapes.scenario import Scenario
-from shapes.target import Endpoints, ResourceRules, is_loopback
+from shapes.target import Endpoints, ResourceRules
 
 _PAGE = 500
 _TIMEOUT_S = 10.0
@@ -39,23 +39,10 @@ class Truth:
                 "endpoints.kubeconfig and endpoints.namespace are needed to read what was created"
             )
         try:
-            configuration = kubernetes.client.Configuration()
-            kubernetes.config.load_kube_config(endpoints.kubeconfig, client_configuration=configuration)
-        except (
-            kubernetes.config.ConfigException,
-            OSError,
-            yaml.YAMLError,
-            TypeError,  # What the client raises for YAML that is no kubeconfig at all.
-            LookupError,
-            AttributeError,
-        ) as problem:
-            said = " ".join(str(problem).split())
-            raise SetupError(f"endpoints.kubeconfig: {endpoints.kubeconfig}: {said}; mend it") from None
-        if is_loopback(configuration.host):
-            configuration.proxy = None  # The client takes it from the environment, for loopback too.
-        # By default the client's transport sleeps Retry-After and tries again, unseen.
-        configuration.retries = False
-        self._api = kubernetes.client.CustomObjectsApi(kubernetes.client.ApiClient(configuration))
+            client = client_of(endpoints.kubeconfig, endpoints.context)
+        except InjectionError as problem:
+            raise SetupError(f"endpoints.kubeconfig: {problem}; mend it") from None
+        self._api = kubernetes.client.CustomObjectsApi(client)
         self._endpoints = endpoints
         self._rules = rules
         self._sent = Sent(scenario, rules) if scenario else None

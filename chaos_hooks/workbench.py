@@ -9,6 +9,7 @@ import gevent
 
 from chaos_hooks import (
     description,
+    guarding,
     injection,
     ledger,
     preflight,
@@ -90,7 +91,9 @@ class Workbench:
         if self._target.start and not self._options.target_url:
             self._start_target()
         self._endpoints = preflight.complete(self._endpoints, self._target, self._options, self.run_id)
-        preflight.guard(self._endpoints, self._options)
+        preflight.guard(self._endpoints, self._options, self._target.allow)
+        if not self._process:
+            guarding.check(self._target, self._endpoints)
         for told in preflight.answers(self._endpoints):
             self._say(told)
         self._truth = Truth(self._endpoints, self._target.resources, self.scenario)

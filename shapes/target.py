@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from shapes import alert_rules, document, endpoints, metric, units
+from shapes import alert_rules, allow, document, endpoints, metric, units
 from shapes.alert_rules import AlertRules
+from shapes.allow import Allow
 from shapes.document import DocumentError, Node
 from shapes.endpoints import Endpoints
 from shapes.metric import Metric
@@ -77,6 +78,7 @@ class Target:
     token_file: str = ""
     alerts: AlertRules = alert_rules.PLAIN
     undecidable: Mapping[str, str] = field(default_factory=dict)
+    allow: Allow = allow.NOTHING_SAID
 
 
 def names(folder: Path) -> list[str]:
@@ -126,6 +128,7 @@ def parse(root: Node, name: str) -> Target:
         "token_file",
         "alerts",
         "undecidable",
+        "allow",
     )
     top = root.fields(required=("title",), optional=optional)
     timeouts = top["timeouts"].fields(optional=("connect", "answer")) if "timeouts" in top else {}
@@ -148,6 +151,7 @@ def parse(root: Node, name: str) -> Target:
         token_file=top["token_file"].text() if "token_file" in top else "",
         alerts=alert_rules.parse(top["alerts"]) if "alerts" in top else AlertRules(),
         undecidable=_words(top["undecidable"]) if "undecidable" in top else {},
+        allow=allow.parse(top["allow"]) if "allow" in top else allow.NOTHING_SAID,
     )
 
 

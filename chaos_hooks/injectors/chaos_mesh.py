@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Mapping
 
 import gevent
+import yaml
 
 from chaos_hooks import experiment, experiment_evidence, experiment_status, pods, redis_set
 from chaos_hooks.clock import RunClock
@@ -80,6 +81,13 @@ class Injector:
         except InjectionError as problem:
             return str(problem)
         return ""
+
+    def preview(self) -> tuple[str, ...]:
+        """Return the object as it would be created, and the pods that its selectors match now."""
+        api = self._api(self._endpoints.kubeconfig, self._endpoints.context)
+        wanted = self._aimed(api)
+        found = [f"matches {pods.listed(self._pods(api, each))} ({each})" for each in wanted.selections]
+        return (yaml.safe_dump(dict(wanted.body), sort_keys=False).rstrip(), *found)
 
     def inject(self, write_undo: Callable[[Undo], None]) -> Effect:
         """Create it, and return when every target has it.

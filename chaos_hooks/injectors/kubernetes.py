@@ -69,6 +69,12 @@ class Injector:
             return str(problem)
         return ""
 
+    def preview(self) -> tuple[str, ...]:
+        """Return which pods would be deleted, were it now."""
+        chosen = self._chosen(self._find(self._api()))
+        told = f"{self._action} {pods.listed(chosen)}, grace {self._grace_s} s"
+        return (told, f"matches {pods.listed(self._find(self._api()))} ({pods.selector_of(self._labels)})")
+
     def inject(self, write_undo: Callable[[Undo], None]) -> Effect:
         """Delete them by name and UID; return when they are gone and as many others are ready.
 

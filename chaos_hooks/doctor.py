@@ -1,0 +1,131 @@
+"""The doctor: what a run would need of its target, asked for one by one, without a single alert."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import requests
+
+from chaos_hooks import experiment, injection, permissions, preflight
+from chaos_hooks.campaign import Entry
+from chaos_hooks.clock import RunClock
+from chaos_hooks.errors import SetupError
+from chaos_hooks.permissions import Needed
+from chaos_hooks.probes import read_metrics
+from chaos_hooks.truth import Truth
+from shapes.target import Endpoints
+
+_TIMEOUT_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One thing that was looked at; ``bad`` says what is wrong with it, empty: nothing."""
+
+    what: str
+    bad: str = ""
+    note: str = ""
+
+    def __str__(self) -> str:
+        said = self.bad or self.note
+        return f"{'BAD' if self.bad else 'ok '}  {self.what}{f': {said}' if said else ''}"
+
+
+def examine(entry: Entry, endpoints: Endpoints) -> tuple[list[str], bool]:
+    """Return a line for each thing that was looked at, and whether a run could begin."""
+    if entry.target.start:
+        line = "the target is started by the run; start it yourself and give --target-url to ask it"
+        return [line, *_undecided(entry)], True
+    found = [*_reached(entry, endpoints), *_allowed(entry, endpoints), *_injectors(entry, endpoints)]
+    good = not any(each.bad for each in found)
+    return [*map(str, found), "", *_undecided(entry)], good
+
+
+def _reached(entry: Entry, endpoints: Endpoints) -> Iterator[Found]:
+    yield _tried("headers and token", lambda: preflight.headers(entry.target))
+    for what, url in (("readiness", endpoints.ready_url), ("metrics", endpoints.metrics_url)):
+        try:
+            answer = requests.get(url, timeout=_TIMEOUT_S, allow_redirects=False)
+        except requests.RequestException as problem:
+            yield Found(f"{what} {url}", f"does not answer ({type(problem).__name__})")
+            continue
+        if what == "metrics" and answer.status_code == 200:
+            yield _shown(entry, url, answer.text)
+        else:
+            yield Found(f"{what} {url}", "" if answer.status_code == 200 else f"answers {answer.status_code}")
+    if endpoints.kubeconfig:
+        yield _tried(
+            f"RemediationRequests of {endpoints.namespace}",
+            lambda: preflight.readable(Truth(endpoints, entry.target.resources)),
+        )
+    else:
+        yield Found("RemediationRequests", "the target has no kubeconfig; nothing could be read back")
+
+
+def _shown(entry: Entry, url: str, text: str) -> Found:
+    try:
+        values = read_metrics(text, entry.target.metrics)
+    except ValueError as problem:
+        return Found(f"metrics {url}", f"cannot be read ({problem})")
+    missing = sorted(key for key in entry.target.metrics if key not in values)
+    told = f"not shown now: {', '.join(missing)} (some come with their first event)" if missing else ""
+    return Found(f"metrics {url}", "", told or "all that the target file maps are shown")
+
+
+def _allowed(entry: Entry, endpoints: Endpoints) -> Iterator[Found]:
+    if not endpoints.kubeconfig:
+        return
+    needed = [
+        *permissions.reading(entry.target.resources, endpoints),
+        *permissions.breaking([fault.inject for fault in entry.scenario.faults], _kinds(entry), endpoints),
+    ]
+    try:
+        api = permissions.connect(endpoints)
+    except SetupError as problem:
+        yield Found("permissions", str(problem))
+        return
+    lacking: list[Needed] = []
+    for each in needed:
+        try:
+            if not permissions.may(api, each):
+                lacking.append(each)
+        except SetupError as problem:
+            yield Found("permissions", str(problem))
+            return
+    mend = "; kubectl apply -k manifests/rbac, or have somebody do it"
+    listed = "; ".join(map(str, lacking))
+    yield Found(f"permissions ({len(needed)} asked for)", f"may not {listed}{mend}" if lacking else "")
+
+
+def _kinds(entry: Entry) -> list[str]:
+    """Return the plurals of the experiments that the scenario's faults would create."""
+    named = [str(f.options.get("manifest", "")) for f in entry.scenario.faults if f.inject == "chaos_mesh"]
+    return sorted({experiment.PLURALS[experiment.read(name, {})["kind"]] for name in named})
+
+
+def _injectors(entry: Entry, endpoints: Endpoints) -> Iterator[Found]:
+    for fault in entry.scenario.faults:
+        what = f"fault {fault.name} by {fault.inject}"
+        try:
+            backend = injection.load(fault, endpoints, RunClock(), fault.place)
+        except SetupError as problem:
+            yield Found(what, str(problem))
+            continue
+        yield Found(what, backend.available())
+
+
+def _undecided(entry: Entry) -> list[str]:
+    named = [promise.criterion for promise in entry.scenario.promises]
+    reasons = entry.target.undecidable
+    told = [f"UNKNOWN whatever happens: {name}: {reasons[name]}" for name in named if name in reasons]
+    return told or [f"none of the {len(named)} criteria is known to be undecidable against this target"]
+
+
+def _tried(what: str, attempt: object) -> Found:
+    assert callable(attempt)
+    try:
+        attempt()
+    except SetupError as problem:
+        return Found(what, str(problem))
+    return Found(what)
