@@ -36,7 +36,7 @@ def install(events: Events) -> Session:
 
     def on_quitting(**_: Any) -> None:
         # SIGTERM comes here first, before the test is stopped.
-        session.stop("the process was told to end")
+        session.quit()
 
     def on_quit(environment: Environment | None = None, **_: Any) -> None:
         session.print_last()

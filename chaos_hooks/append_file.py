@@ -58,8 +58,11 @@ class AppendFile:
         self.size += len(data)
 
     def read(self, begins: int, most: int) -> bytes:
-        """Return what was written from a place on, at most so many bytes."""
-        return os.pread(self._fd, most, begins)
+        """Return what was written from a place on, at most so many bytes; also after it was closed."""
+        if self._fd >= 0:
+            return os.pread(self._fd, most, begins)
+        with self.path.open("rb") as file:
+            return os.pread(file.fileno(), most, begins)
 
     def lock(self) -> None:
         """Hold the file, as `is_locked` tells others, until it is closed or this process ends."""

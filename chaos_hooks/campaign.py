@@ -10,6 +10,7 @@ import gevent.event
 
 from chaos_hooks.delivery import Told
 from chaos_hooks.errors import RecordError
+from chaos_hooks.fleet import Fleet
 from chaos_hooks.live_run import LiveRun, Result
 from chaos_hooks.options import Options
 from shapes.scenario import Scenario
@@ -41,6 +42,7 @@ class CampaignRun:
         say: Callable[[str], None],
         told: Told,
         finished: Callable[[int, Result], None],
+        fleet: Fleet | None = None,
     ) -> None:
         self.current: LiveRun | None = None
         self.results: dict[int, Result] = {}
@@ -52,6 +54,7 @@ class CampaignRun:
         self._say = say
         self._told = told
         self._finished = finished
+        self._fleet = fleet
         self._changed = gevent.event.Event()
         self._over = gevent.event.Event()
         self._greenlet = gevent.spawn(self._run)
@@ -109,7 +112,7 @@ class CampaignRun:
             self._changed.set()
 
     def _one(self, entry: Entry) -> Result:
-        run = LiveRun(entry.scenario, entry.target, self._options, self._say, self._told)
+        run = LiveRun(entry.scenario, entry.target, self._options, self._say, self._told, self._fleet)
         self.current = run
         self._changed.set()
         run.join()

@@ -22,6 +22,16 @@ class RunClock:
         self._zero_s = time.monotonic() + delay_s
         self._zero_wall = datetime.now(UTC) + timedelta(seconds=delay_s)
 
+    def start_at(self, zero_s: float, zero_unix_s: float) -> None:
+        """Set the start to a time of this machine's monotonic clock, and what the wall clock is then."""
+        self._zero_s = zero_s
+        self._zero_wall = datetime.fromtimestamp(zero_unix_s, UTC)
+
+    @property
+    def zero(self) -> tuple[float, float]:
+        """Return the start as `start_at` takes it."""
+        return self._zero_s, self._zero_wall.timestamp()
+
     def now(self) -> float:
         """Return the seconds since the start."""
         return time.monotonic() - self._zero_s

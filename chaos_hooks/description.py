@@ -55,7 +55,7 @@ def describe(
         phases=tuple(spans),
         promises=tuple(Asked(p.criterion, dict(p.options)) for p in scenario.promises),
         command=command(options, scenario),
-        versions={"alertstorm": _own_version(), "python": platform.python_version(), **versions},
+        versions={"alertstorm": own_version(), "python": platform.python_version(), **versions},
         target_facts=facts,
         undecidable=dict(target.undecidable),
         unusable=load.unusable(scenario),
@@ -91,7 +91,8 @@ def point_latest(folder: Path, link: str = "latest") -> None:
     beside.replace(folder.parent / link)
 
 
-def _own_version() -> str:
+def own_version() -> str:
+    """Return the version of this program as it is installed."""
     try:
         return importlib.metadata.version("alertstorm")
     except importlib.metadata.PackageNotFoundError:

@@ -53,6 +53,7 @@ class Ledger:
         """
         self.path = path
         self.counts: dict[Outcome, int] = dict.fromkeys(Outcome, 0)
+        self.sealed = False
         self.begun = 0
         self.in_flight = 0
         self._state = bytearray()
@@ -169,6 +170,7 @@ class Ledger:
         """
         try:
             self._file.write(frames.seal(*self._rows))
+            self.sealed = True
         finally:
             self._file.close()
 

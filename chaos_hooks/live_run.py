@@ -14,6 +14,7 @@ import gevent.event
 from chaos_hooks.clock import RunClock
 from chaos_hooks.delivery import Told
 from chaos_hooks.errors import RecordError, SetupError
+from chaos_hooks.fleet import Fleet
 from chaos_hooks.options import Options
 from chaos_hooks.truth import TruthError
 from chaos_hooks.workbench import Workbench
@@ -71,12 +72,14 @@ class LiveRun:
         options: Options,
         say: Callable[[str], None],
         told: Told,
+        fleet: Fleet | None = None,
     ) -> None:
+        """Begin a run; with a fleet, its workers send the load."""
         self.scenario = scenario
         self.clock = RunClock()
         self.stage = Stage.PREPARING
         self.result: Result | None = None
-        self.bench = Workbench(scenario, target, options, self.clock, say, told, self._fail)
+        self.bench = Workbench(scenario, target, options, self.clock, say, told, self._fail, fleet)
         self._breaking = False
         self._broken_off = ""
         self._carried = gevent.event.Event()
@@ -137,7 +140,7 @@ class LiveRun:
 
     def _load(self) -> None:
         if not self._carried.wait(_CARRIER_TIMEOUT_S):
-            raise SetupError("Locust started no user within 30 s; run it without --worker and without --tags")
+            raise SetupError("Locust started no user within 30 s; run it without --tags")
         self.clock.start_in(_LEAD_S)
         self.bench.begin()
         self.stage = Stage.RUNNING

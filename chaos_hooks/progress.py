@@ -78,7 +78,7 @@ def line(run: LiveRun) -> str:
         parts.append(f"{upcoming.verb} {upcoming.fault.name} in {upcoming.at_s - now_s:.0f}s")
     if run.bench.conductor and run.bench.conductor.active:
         parts.append("FAULT " + ", ".join(run.bench.conductor.active))
-    if run.bench.ledger:
+    if run.bench.tally:
         parts.append(counts(run))
     breaker = breaker_word(run)
     if breaker:
@@ -88,10 +88,10 @@ def line(run: LiveRun) -> str:
 
 def counts(run: LiveRun) -> str:
     """Return the ledger's counts so far, those that are not zero."""
-    ledger = run.bench.ledger
-    assert ledger
-    named = [f"{ledger.counts.get(o, 0)} {o.value}" for o in Outcome if ledger.counts.get(o, 0)]
-    return f"{ledger.begun}/{run.scenario.alerts} alerts: {', '.join(named) or 'none answered'}"
+    tally = run.bench.tally
+    assert tally
+    named = [f"{tally.counts.get(o, 0)} {o.value}" for o in Outcome if tally.counts.get(o, 0)]
+    return f"{tally.begun}/{run.scenario.alerts} alerts: {', '.join(named) or 'none answered'}"
 
 
 def breaker_word(run: LiveRun) -> str:

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 import gevent
+import gevent.event
 from locust.env import Environment
-from locust.runners import LocalRunner
 
-from chaos_hooks import campaign_record, emergency_stop, options, planning
+from chaos_hooks import campaign_record, emergency_stop, options, planning, refusal, roles
 from chaos_hooks.answers import Answer
 from chaos_hooks.campaign import CampaignRun, Entry
 from chaos_hooks.campaign_record import CampaignRecord
 from chaos_hooks.errors import RecordError, SetupError
 from chaos_hooks.exploration import Exploration
+from chaos_hooks.fleet import Fleet
 from chaos_hooks.live_run import LiveRun, Result
 from chaos_hooks.options import Options
 from chaos_hooks.progress import Progress
 from chaos_hooks.sender import Exchange
+from chaos_hooks.worker import Worker
 from reports import campaign as reports_of_campaign
 from reports import campaign_writing
 from reports import folder as run_folder
@@ -50,6 +51,8 @@ class Session:
         self.results: list[Result] = []
         self.error = ""
         self._environment: Environment | None = None
+        self._worker: Worker | None = None
+        self._fleet: Fleet | None = None
         self._given: Options
         self._progress = Progress()
 
@@ -60,17 +63,14 @@ class Session:
             SystemExit: with code 2 and one sentence, when a headless run cannot begin.
         """
         self._environment = environment
-        if not isinstance(environment.runner, LocalRunner):
-            sys.exit(
-                _refuse("distributed runs are not supported yet; run without --master, --worker, --processes")
-            )
-        if isinstance(environment.shape_class, ScenarioShape):
-            environment.shape_class.is_over = self.is_over
         parsed = environment.parsed_options
         assert parsed
         self._given = options.read(parsed)
-        if not parsed.headless:
-            self._check_port(parsed.web_host, parsed.web_port)
+        if roles.is_worker(environment):
+            self._worker = Worker(environment, self._given, self._told)
+            return
+        if not parsed.headless and (taken := refusal.taken_port(parsed.web_host, parsed.web_port)):
+            sys.exit(refusal.say(taken))
         if parsed.headless:
             try:
                 emergency_stop.refuse(Path(self._given.runs_dir))
@@ -80,8 +80,13 @@ class Session:
                 else:
                     planning.entries(self._given, self._given)
             except (SetupError, DocumentError) as problem:
-                sys.exit(_refuse(str(problem)))
+                sys.exit(refusal.say(str(problem)))
             parsed.only_summary = True  # The progress line takes the place of Locust's table.
+        self._fleet = roles.fleet(environment, self._given, self._progress.say)
+        if isinstance(environment.shape_class, ScenarioShape):
+            environment.shape_class.is_over = self.is_over
+            if self._fleet:
+                environment.shape_class.carriers = self._fleet.count
         # Locust takes SIGTERM over only after a headless run; until then it would just die, unjudged.
         gevent.signal_handler(signal.SIGTERM, lambda: self.stop("ended by SIGTERM"))
         # Python would raise KeyboardInterrupt in whichever greenlet happens to run, be it the one that heals.
@@ -97,17 +102,10 @@ class Session:
             self.stop("stopped by the user")
             if headless and self.is_over():
                 return
+            if headless and self._fleet and not self._campaign:
+                self._fleet.dismiss(main, "stopped by the user while it waited for workers")
+                return
         gevent.kill(main, KeyboardInterrupt())
-
-    def _check_port(self, host: str, port: int) -> None:
-        """Refuse a taken port of the web UI, where Locust itself would end in a traceback."""
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("" if host == "*" else host, port))
-            except OSError as problem:
-                sentence = f"--web-port: {host}:{port}: {problem.strerror}; name another port or host"
-                sys.exit(_refuse(sentence))
 
     @property
     def run(self) -> LiveRun | None:
@@ -116,7 +114,8 @@ class Session:
 
     def start(self) -> None:
         """Begin what was asked for; what cannot begin is told, and is over at once."""
-        assert self._environment
+        if self._worker or self._environment is None:
+            return  # A worker begins when the master tells it; Locust's word may come before its init.
         assert self._environment.parsed_options
         self.error = ""
         self._campaign = self._record = None
@@ -129,10 +128,16 @@ class Session:
             self._environment.process_exit_code = 2
             return
         self._environment.process_exit_code = 3  # Until there is a verdict, nothing is decided.
-        self._campaign = CampaignRun(entries, asked, self._progress.say, self._told, self._finished)
+        self._campaign = CampaignRun(
+            entries, asked, self._progress.say, self._told, self._finished, self._fleet
+        )
+        if self._fleet:
+            gevent.spawn(self._campaign.emit)  # A master has no users.
 
     def emit(self) -> None:
-        """Carry the load of what goes on."""
+        """Carry the load of what goes on; the user of a worker is only a sign of it."""
+        if self._worker or self._environment is None:
+            gevent.event.Event().wait()
         if self._campaign:
             self._campaign.emit()
 
@@ -141,11 +146,18 @@ class Session:
         campaign = self._campaign
         if campaign is None:
             return
-        campaign.break_off(reason)
+        manned = self._fleet is None or self._fleet.is_manned
+        campaign.break_off(reason if manned else "no worker is left")
         if campaign is self._concluded:
             return
         self._concluded = campaign
         self._conclude(campaign)
+
+    def quit(self) -> None:
+        """End what goes on, as the process ends."""
+        if self._worker:
+            self._worker.leave()
+        self.stop("the process was told to end")
 
     def is_over(self) -> bool:
         """Return whether Locust may stop its test."""
@@ -243,8 +255,3 @@ class Session:
 
 def _badness(code: int) -> int:
     return {0: 0, 3: 1, 1: 2, 2: 3}[code]
-
-
-def _refuse(sentence: str) -> int:
-    print(f"alertstorm: {sentence}", file=sys.stderr)
-    return 2

@@ -9,6 +9,7 @@ import gevent
 
 from chaos_hooks import (
     description,
+    emission,
     guarding,
     injection,
     ledger,
@@ -21,21 +22,22 @@ from chaos_hooks import (
 )
 from chaos_hooks.clock import RunClock
 from chaos_hooks.conductor import Conductor
-from chaos_hooks.delivery import Delivery, Told
+from chaos_hooks.delivery import Told
 from chaos_hooks.emitter import Emitter
 from chaos_hooks.errors import RecordError, SetupError
+from chaos_hooks.fleet import Fleet
+from chaos_hooks.fleet_emitter import FleetEmitter
 from chaos_hooks.injection import Injector
 from chaos_hooks.journal import Journal
 from chaos_hooks.ledger import Ledger
 from chaos_hooks.line_file import LineFile
 from chaos_hooks.options import Options
+from chaos_hooks.orders import orders
 from chaos_hooks.sender import Sender
 from chaos_hooks.target_process import TargetProcess
 from chaos_hooks.truth import Truth
 from reports import folder as run_folder
-from shapes import backoff
 from shapes.alerts import Naming
-from shapes.backoff import Policy
 from shapes.scenario import Scenario
 from shapes.target import Target
 from shapes.timeline import Timeline
@@ -53,6 +55,7 @@ class Workbench:
         say: Callable[[str], None],
         told: Told,
         fail: Callable[[BaseException], None],
+        fleet: Fleet | None = None,
     ) -> None:
         self.scenario = scenario
         self.timeline = Timeline(scenario)
@@ -60,7 +63,8 @@ class Workbench:
         self.naming = Naming(description.token(), target.alerts, storms)
         self.began = False
         self.ledger: Ledger | None = None
-        self.emitter: Emitter | None = None
+        self.tally: Ledger | FleetEmitter | None = None  # Who counts the alerts.
+        self.emitter: Emitter | FleetEmitter | None = None
         self.conductor: Conductor | None = None
         self.prober: probes.Prober | None = None
         self._target = target
@@ -69,6 +73,7 @@ class Workbench:
         self._say = say
         self._told = told
         self._fail = fail
+        self._fleet = fleet
         self._process: TargetProcess | None = None
         self._truth: Truth | None = None
         self._sender: Sender | None = None
@@ -249,20 +254,13 @@ class Workbench:
             self.timeline, self._injectors, self._clock, journal, injections, self._say
         )
         self.prober = probes.Prober(self._clock, observations, self._fail, self.scenario.probe_every_s)
-        self._sender = Sender(
-            self._endpoints.gateway_url + self._target.webhook_path,
-            headers=preflight.headers(self._target),
-            connect_timeout_s=self._target.connect_timeout_s,
-            answer_timeout_s=self._target.answer_timeout_s,
-            clock=self._clock.now,
-        )
-        delivery = Delivery(
-            self.naming, self._sender, self._target.answers, self.ledger, self._clock, self._told
-        )
-        self.emitter = Emitter(delivery, self._clock, self._fail, self._policy())
-
-    def _policy(self) -> Policy | None:
-        if self.scenario.sender != "alertmanager":
-            return None
-        ends_s = self.scenario.load_s + backoff.GRACE_S
-        return Policy(self.scenario.group_interval_s, ends_s, self.scenario.seed)
+        told = orders(self.run_id, self.naming, self.scenario, self._target, self._endpoints.gateway_url)
+        if self._fleet:
+            self.emitter = self.tally = FleetEmitter(
+                self._fleet, told, self.scenario, self._clock, self.ledger, self._fail, self._say
+            )
+            self.emitter.prepare()
+            return
+        self.tally = self.ledger
+        self._sender = emission.connect(told, self._clock)
+        self.emitter = emission.emitter(told, self._sender, self.ledger, self._clock, self._told, self._fail)

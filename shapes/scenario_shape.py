@@ -12,10 +12,11 @@ from locust import LoadTestShape
 
 
 class ScenarioShape(LoadTestShape):
-    """Keep one user, the carrier of the open schedule, for as long as the run is not over.
+    """Keep one user, the carrier of the open schedule, for as long as the run is not over; with workers, one
+    on each of them.
 
-    ``is_over`` is set by the live run; Locust makes the only instance, without arguments, and uses it again
-    for every run of the web UI.
+    ``is_over`` and ``carriers`` are set by the live run; Locust makes the only instance, without arguments,
+    and uses it again for every run of the web UI.
     """
 
     abstract = True
@@ -23,6 +24,7 @@ class ScenarioShape(LoadTestShape):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.is_over: Callable[[], bool] = lambda: False
+        self.carriers: Callable[[], int] = lambda: 1
         self._fresh = True
 
     def reset_time(self) -> None:
@@ -31,9 +33,11 @@ class ScenarioShape(LoadTestShape):
         self._fresh = True
 
     def tick(self) -> tuple[int, float] | None:
-        """Return a constant, as a changed tuple would kill what Locust is starting; None when it is over."""
-        if self._fresh:
-            # What is known now is of the run before: test_start comes only after this first tick.
-            self._fresh = False
-            return (1, 1.0)
-        return None if self.is_over() else (1, 1.0)
+        """Return a constant while no worker comes or goes, as a changed tuple would kill what Locust is
+        starting; None when it is over."""
+        carriers = max(1, self.carriers())
+        if not self._fresh and self.is_over():
+            return None
+        # What is known at first is of the run before: test_start comes only after this first tick.
+        self._fresh = False
+        return (carriers, float(carriers))

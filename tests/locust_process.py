@@ -46,7 +46,7 @@ class Locust:
                     str(runs),
                     *arguments,
                 ],
-                cwd=HOME,
+                cwd=popen.pop("cwd", HOME),
                 # A Prometheus costs five seconds until its first scrape; the tests of it ask for it.
                 env={**clean, "SANDBOX_PROMETHEUS": "off", **(env or {})},
                 stdin=subprocess.DEVNULL,

@@ -18,6 +18,8 @@ KNOWN = {
     "ServiceAccount": "V1ServiceAccount",
     "ConfigMap": "V1ConfigMap",
     "Service": "V1Service",
+    "NetworkPolicy": "V1NetworkPolicy",
+    "PersistentVolumeClaim": "V1PersistentVolumeClaim",
     "Deployment": "V1Deployment",
     "StatefulSet": "V1StatefulSet",
     "Job": "V1Job",

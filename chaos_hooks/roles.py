@@ -1,0 +1,44 @@
+"""What a Locust process is in a distributed run: master, worker, or neither."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import gevent
+from locust.env import Environment
+from locust.runners import MasterRunner, WorkerRunner
+
+from chaos_hooks.fleet import Fleet
+from chaos_hooks.options import Options
+
+_MAX_WAIT_S = (
+    60  # For workers, unless --expect-workers-max-wait says otherwise; Locust itself waits for ever.
+)
+
+
+def is_worker(environment: Environment) -> bool:
+    """Return whether this process sends what a master leases it."""
+    return isinstance(environment.runner, WorkerRunner)
+
+
+def fleet(environment: Environment, given: Options, say: Callable[[str], None]) -> Fleet | None:
+    """Return the fleet that a master leads; None where there is none."""
+    runner, parsed = environment.runner, environment.parsed_options
+    if not isinstance(runner, MasterRunner):
+        return None
+    assert parsed
+    led = Fleet(runner, given, say, least=max(1, parsed.expect_workers))
+    if parsed.headless:
+        wait_s = parsed.expect_workers_max_wait or _MAX_WAIT_S
+        parsed.expect_workers_max_wait = 0  # Ours ends with a sentence and our exit code.
+        gevent.spawn(_await_workers, led, runner, wait_s, gevent.getcurrent())
+    return led
+
+
+def _await_workers(led: Fleet, runner: MasterRunner, wait_s: float, main: gevent.Greenlet) -> None:
+    with gevent.Timeout(wait_s, False):
+        while len(runner.clients.ready) < led.least:
+            gevent.sleep(0.2)
+        return
+    if runner.state == "ready":  # Nothing was started.
+        led.dismiss(main, f"after {wait_s} s {led.missing}")

@@ -1,0 +1,161 @@
+"""A worker process: it finds its master, compares clocks with it, and does what it is told."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import gevent
+import gevent.event
+from locust.env import Environment
+from locust.exception import RPCError
+from locust.runners import WorkerRunner
+
+from chaos_hooks import edition, options, orders, refusal
+from chaos_hooks.delivery import Told
+from chaos_hooks.options import Options
+from chaos_hooks.peer_clock import PeerClock
+from chaos_hooks.post import FLUSH_S, MESSAGE, Post
+from chaos_hooks.worker_run import WorkerRun
+
+_HELLO_S = 1.0
+_PING_S = 1.0
+_FIRST_PINGS, _FIRST_PING_S = 20, 0.02
+_CLOCK_S = 5.0  # How often the master is told of the clocks' difference.
+_LEAVE_S = 10.0
+
+_log = logging.getLogger(__name__)
+
+
+class Worker:
+    """Sends what it is leased, in runs of the master's; a run that lost its master leases runs dry."""
+
+    def __init__(self, environment: Environment, given: Options, told: Told) -> None:
+        """Begin to look for the master."""
+        runner = environment.runner
+        assert isinstance(runner, WorkerRunner)
+        self._environment = environment
+        self._runner = runner
+        self._given = given
+        self._told = told
+        self._main = gevent.getcurrent()
+        self._post: Post | None = None
+        self._name = ""
+        self._run: WorkerRun | None = None
+        self._clock = PeerClock()
+        self._welcome = gevent.event.Event()
+        environment.process_exit_code = 0  # What became of the alerts is the master's to judge.
+        # Python would raise KeyboardInterrupt in whichever greenlet happens to run.
+        gevent.signal_handler(signal.SIGINT, gevent.kill, self._main, KeyboardInterrupt())
+        runner.register_message(MESSAGE, self._on_message)
+        gevent.spawn(self._hello)
+        gevent.spawn(self._ping)
+        gevent.spawn(self._flush)
+
+    def leave(self) -> None:
+        """Begin no more, and let the master have all that is known; return when it has, or soon after."""
+        if self._run:
+            self._run.finish(stop=True)
+            self._run.join(_LEAVE_S)
+
+    def _facts(self) -> dict[str, Any]:
+        own, plain = asdict(self._given), asdict(options.ungiven())
+        return {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "started": edition.started(os.getpid()),
+            "machine": edition.machine(),
+            "edition": self._edition,
+            "options": {k: v for k, v in own.items() if v != plain[k] and k != "runs_dir"},
+        }
+
+    def _hello(self) -> None:
+        self._edition = edition.edition()
+        while True:
+            if not self._welcome.is_set():
+                self._transmit({"kind": "hello", **self._facts()})
+            gevent.sleep(_HELLO_S)
+
+    def _ping(self) -> None:
+        told_s = 0.0
+        for count in range(sys.maxsize):
+            self._welcome.wait()
+            assert self._post
+            self._post.tell("ping", asked_s=time.monotonic())
+            gevent.sleep(_FIRST_PING_S if count < _FIRST_PINGS else _PING_S)
+            estimate = self._clock.estimate(time.monotonic())
+            if estimate and count >= _FIRST_PINGS - 1 and time.monotonic() - told_s >= _CLOCK_S:
+                told_s = time.monotonic()
+                self._post.send("clock", asdict(estimate))
+
+    def _flush(self) -> None:
+        while True:
+            gevent.sleep(FLUSH_S)
+            if self._post:
+                self._post.flush()
+
+    def _on_message(self, msg: Any, **_: Any) -> None:
+        message = msg.data
+        kind = message["kind"]
+        if kind == "welcome":
+            self._welcomed(message)
+        elif kind == "who":
+            self._welcome.clear()
+        elif kind == "refused":
+            self._refused(message["why"])
+        elif self._post is None or message.get("session") != self._post.session:
+            return
+        elif kind == "pong":
+            self._clock.add(message["asked_s"], message["theirs_s"], time.monotonic())
+        elif kind == "wanted":
+            if self._run and self._run.run_id == message["run"]:
+                self._run.wanted(message["begins"])
+        else:
+            self._post.take(message)
+
+    def _welcomed(self, message: dict[str, Any]) -> None:
+        if self._post is None or self._post.session != message["session"]:
+            if self._run:
+                self._run.finish(stop=True)  # Of another master, which is no more.
+            self._post = Post(message["session"], self._transmit, self._obey)
+            self._name = message["name"]
+        self._welcome.set()
+
+    def _refused(self, why: str) -> None:
+        self._environment.process_exit_code = refusal.say(f"the master refuses this worker: {why}")
+        gevent.kill(self._main, KeyboardInterrupt())
+
+    def _obey(self, name: str, data: Any) -> None:
+        if name == "run":
+            self._begin(data)
+        elif self._run is None or self._run.run_id != data["run"]:
+            return
+        elif name == "start":
+            estimate = self._clock.estimate(time.monotonic())
+            assert estimate
+            self._run.start(data["zero_s"] + estimate.offset_s, data["zero_unix_s"], estimate)
+        elif name == "lease":
+            self._run.lease(data)
+        elif name in ("stop", "finish"):
+            self._run.finish(stop=name == "stop")
+
+    def _begin(self, data: dict[str, Any]) -> None:
+        if self._run:
+            self._run.finish(stop=True)
+        assert self._post
+        folder = Path(self._given.runs_dir) / data["orders"]["run_id"] / "workers"
+        self._run = WorkerRun(orders.from_wire(data["orders"]), folder, self._name, self._post, self._told)
+
+    def _transmit(self, message: dict[str, Any]) -> None:
+        try:
+            self._runner.send_message(MESSAGE, message)
+        except RPCError as problem:
+            # As if it were lost on the way: whatever matters is sent again.
+            _log.info("%s could not be sent: %s", message["kind"], problem)

@@ -1,0 +1,46 @@
+"""Who sent a distributed run's alerts, as recorded: ``workers.json`` and ``leases.jsonl`` of a run's folder.
+
+::
+
+    leases.jsonl  offer l w n    before an offer leaves: lease, worker, alerts as runs [first, count, step]
+                  answer l ok    the worker's word on it
+    workers.json  one entry a worker, written when the load is over
+
+A run without workers has neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+LEASES, WORKERS = "leases.jsonl", "workers.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One worker's part. Its clock's offset to the master's was measured; its times are right to ``error_s``.
+
+    ``ended``: sealed (its ledger is whole), dead (its process ended, its ledger was read from its disk), or
+    lost (what it had and did not tell is INDETERMINATE).
+    """
+
+    name: str
+    host: str
+    pid: int
+    offset_s: float | None
+    error_s: float | None
+    leased: int
+    refused: int
+    ended: str
+
+
+def document(workers: Sequence[Worker]) -> list[dict[str, Any]]:
+    """Return what is written of them."""
+    return [asdict(worker) for worker in workers]
+
+
+def of(value: Sequence[dict[str, Any]]) -> tuple[Worker, ...]:
+    """Return what was written."""
+    return tuple(Worker(**entry) for entry in value)
