@@ -19,7 +19,8 @@ class Post:
     """Sends commands so that each is obeyed once, in order; other messages as they are.
 
     ``session`` names what both ends agreed on when they met: what an earlier acquaintance sends is ignored.
-    ``transmit`` raises nothing: what cannot be sent is as if it were lost on the way. ``obey`` is called in Locust's receiving loop: it must not block.
+    ``transmit`` raises nothing: what cannot be sent is as if it were lost on the way. ``obey`` is called in
+    Locust's receiving loop: it must not block.
     """
 
     def __init__(self, session: str, transmit: Transmit, obey: Callable[[str, Any], None]) -> None:

@@ -8,6 +8,7 @@ import gevent
 
 from chaos_hooks.clock import RunClock
 from chaos_hooks.errors import SetupError
+from chaos_hooks.fleet_emitter import FleetEmitter
 from chaos_hooks.ledger import Ledger
 from chaos_hooks.probes import Prober
 from reports.history import Outcome
@@ -33,15 +34,19 @@ def check(scenario: Scenario, questions: Mapping[str, object]) -> None:
 
 
 def watch(
-    scenario: Scenario, clock: RunClock, ledger: Ledger, prober: Prober, stop: Callable[[str], None]
+    scenario: Scenario,
+    clock: RunClock,
+    tally: Ledger | FleetEmitter,
+    prober: Prober,
+    stop: Callable[[str], None],
 ) -> None:
     """Call ``stop`` with a sentence when a condition is broken, and return; else never return."""
     stopping = Stopping(scenario.stop_when, clock.now())
     while True:
-        counts = dict(ledger.counts)
+        counts = dict(tally.counts)
         seen = Seen(
             clock.now(),
-            ledger.begun,
+            tally.begun,
             sum(counts.values()),
             counts[Outcome.ACKED],
             dict(prober.latest),

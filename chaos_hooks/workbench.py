@@ -129,8 +129,8 @@ class Workbench:
 
     def watch(self, stop: Callable[[str], None]) -> None:
         """Call ``stop`` when a stop condition of the scenario is broken."""
-        if self.ledger and self.prober and self.scenario.stop_when:
-            stop_watch.watch(self.scenario, self._clock, self.ledger, self.prober, stop)
+        if self.tally and self.prober and self.scenario.stop_when:
+            stop_watch.watch(self.scenario, self._clock, self.tally, self.prober, stop)
 
     def conduct(self) -> None:
         """Inject and heal on time; return after the last heal."""

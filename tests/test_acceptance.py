@@ -188,7 +188,6 @@ BAD = {
         ["--chaos-scenario", SHORT, "--chaos-gateway-command", "false"],
         "gateway",
     ),
-    "distributed": (["--master", "--chaos-scenario", SHORT], "distributed runs are not supported yet"),
 }
 
 

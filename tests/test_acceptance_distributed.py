@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from locust_process import HOME, SHORT, Locust, alive, headless, interrupt, locust, statuses, until, verdict
+from locust_process import HOME, SHORT, Locust, alive, interrupt, locust, statuses, until, verdict
 
 from reports import folder as run_folder
 from reports.history import History, Outcome
@@ -181,35 +181,47 @@ def test_a_worker_that_stood_still_refuses_what_is_too_late_and_goes_on(runs: Pa
     assert found[other]["leased"] > found[stopped]["leased"] > 0
 
 
-def test_without_workers_it_is_one_sentence_and_exit_2_and_misfits_are_refused(
-    runs: Path, tmp_path: Path
-) -> None:
-    """Another edition, and other options: each is told why, at both ends; then the master gives up."""
+def test_a_misfit_is_refused_and_told_why_at_both_ends(runs: Path, tmp_path: Path) -> None:
+    """Another edition, and other options; Ctrl-C ends a master that waits for workers."""
     other = tmp_path / "other"
     for name in ("shapes", "chaos_hooks", "reports", "scenarios"):
         shutil.copytree(HOME / name, other / name, ignore=shutil.ignore_patterns("runs", "__pycache__"))
     shutil.copy(HOME / "locustfile.py", other)
     with (other / "shapes/units.py").open("a") as file:
         file.write("# another edition\n")
-    with led(runs, 2, "--expect-workers-max-wait", "12") as (master, found_by):
+    with led(runs, 2, "--expect-workers", "3") as (master, found_by):
         edition = locust(runs, *found_by, "--locustfile", str(other / "locustfile.py"), cwd=other)
         options = locust(runs, *found_by, "--chaos-rate", "3/s")
         with edition as one, options as two:
             ended = [one.wait(), two.wait()]
-        gave_up = master.wait()
+        interrupt(master, signal.SIGINT)
+        stopped = master.wait()
 
     assert [e.code for e in ended] == [2, 2], [e.output for e in ended]
     assert "install the same on both" in ended[0].output
     assert f"--chaos-rate: it was given '3/s', the master '{PER_S}/s'; leave it out" in ended[1].output
-    assert gave_up.code == 2, gave_up.output
-    assert "0 of 1 workers are ready, 2 refused; start others with locust --worker" in gave_up.output
+    assert stopped.output.count("is refused: ") == 2
+    assert stopped.code == 2, stopped.output
+    assert "stopped by the user while it waited for workers" in stopped.output
+    assert "Traceback" not in stopped.output + ended[0].output + ended[1].output
     assert not list(runs.glob("*/run.json"))
-    assert "Traceback" not in gave_up.output + ended[0].output + ended[1].output
 
 
-def test_a_port_in_use_and_a_bad_scenario_are_one_sentence(runs: Path) -> None:
-    """What is wrong on the master is said before any worker is waited for."""
-    ended = headless(runs, "--master", "--chaos-target", "sandbx")
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--expect-workers-max-wait", "1"], "0 of 1 workers are ready; start others with locust --worker"),
+        (["--chaos-target", "sandbx"], "unknown target 'sandbx'"),
+    ],
+)
+def test_a_master_that_cannot_begin_says_one_sentence_and_exits_with_2(
+    runs: Path, arguments: list[str], sentence: str
+) -> None:
+    """No worker came in time; or what is wrong without any is said before one is waited for."""
+    with led(runs, 2, *arguments) as (master, _):
+        ended = master.wait()
 
     assert ended.code == 2, ended.output
-    assert "unknown target 'sandbx'" in ended.output
+    assert sentence in ended.output
+    assert "Traceback" not in ended.output
+    assert not list(runs.glob("*/run.json"))

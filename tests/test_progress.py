@@ -39,7 +39,7 @@ class Run:
         self.bench = SimpleNamespace(
             timeline=Timeline(self.scenario),
             conductor=SimpleNamespace(active={}),
-            ledger=SimpleNamespace(begun=0, counts=dict.fromkeys(Outcome, 0)),
+            tally=SimpleNamespace(begun=0, counts=dict.fromkeys(Outcome, 0)),
             prober=SimpleNamespace(latest={}),
         )
 
@@ -57,8 +57,8 @@ def test_the_line_tells_time_phase_next_action_counts_and_breaker() -> None:
     """All of it in one line; counts that are zero are left out."""
     run = Run(6.4).saw(HALF_OPEN)
     run.bench.conductor.active["primary-down"] = object()
-    run.bench.ledger.begun = 64
-    run.bench.ledger.counts |= {Outcome.ACKED: 50, Outcome.REJECTED: 3}
+    run.bench.tally.begun = 64
+    run.bench.tally.counts |= {Outcome.ACKED: 50, Outcome.REJECTED: 3}
 
     assert progress.line(run) == (  # type: ignore[arg-type]
         "[  6.4s/12s] chaos | heal primary-down in 3s | FAULT primary-down"
@@ -83,7 +83,7 @@ def test_the_line_holds_at_every_time(run: Any, begins: str) -> None:
 def test_a_run_that_has_no_parts_yet_has_a_line() -> None:
     """While its target is started; the web page asks for it then, too."""
     run: Any = Run(0.0, Stage.PREPARING)
-    run.bench.conductor = run.bench.ledger = run.bench.prober = None
+    run.bench.conductor = run.bench.tally = run.bench.prober = None
 
     assert progress.line(run).startswith("[  0.0s/12s] preparing")
 
