@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import gevent
-from locust.exception import RPCError
-from locust.runners import STATE_MISSING, MasterRunner
 
 from chaos_hooks import refusal
 from chaos_hooks.edition import edition
@@ -19,7 +16,10 @@ from chaos_hooks.options import Options
 from chaos_hooks.peer_clock import Estimate
 from chaos_hooks.post import FLUSH_S, MESSAGE, NO_MORE, Post
 
-_log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from locust.runners import MasterRunner
+
+_MISSING = "missing"  # Locust's word for a worker whose heartbeats stay away.
 
 
 @dataclass(slots=True)
@@ -55,15 +55,25 @@ class Fleet:
     """Welcomes workers of the same edition and with the same options, and refuses others with a sentence."""
 
     def __init__(
-        self, runner: MasterRunner, given: Options, say: Callable[[str], None], least: int = 1
+        self,
+        runner: MasterRunner,
+        given: Options,
+        say: Callable[[str], None],
+        send: Callable[[str, Any, str], None],
+        least: int = 1,
     ) -> None:
-        """Begin to welcome workers; ``least`` are wanted before a run begins."""
+        """Begin to welcome workers; ``least`` are wanted before a run begins.
+
+        Args:
+            send: sends a Locust message, by type, data and worker; what cannot be sent is as if it were lost.
+        """
         self.least = least
         self.members: dict[str, Member] = {}
         self.refused: list[str] = []
         self._runner = runner
         self._given = given
         self._say = say
+        self._send = send
         self._edition = edition()
         self._session = secrets.token_hex(4)
         self._attendant: Attendant | None = None
@@ -104,7 +114,7 @@ class Fleet:
     def is_here(self, member: Member) -> bool:
         """Return whether Locust has heard of a worker in the last seconds."""
         node = self._runner.clients.get(member.client_id)
-        return node is not None and node.state != STATE_MISSING
+        return node is not None and node.state != _MISSING
 
     def attend(self, run: str, attendant: Attendant | None) -> None:
         """Let somebody deal with the workers from now on, for a run; those that are ready join at once."""
@@ -185,8 +195,4 @@ class Fleet:
             self._attendant.obey(member, name, data)
 
     def _transmit(self, client_id: str, message: dict[str, Any]) -> None:
-        try:
-            self._runner.send_message(MESSAGE, message, client_id)
-        except RPCError as problem:
-            # As if it were lost on the way: whatever matters is sent again.
-            _log.info("%s could not be sent: %s", message["kind"], problem)
+        self._send(MESSAGE, message, client_id)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from typing import Any
 
 import gevent
 from locust.env import Environment
-from locust.runners import MasterRunner, WorkerRunner
+from locust.exception import RPCError
+from locust.runners import DistributedRunner, MasterRunner, WorkerRunner
 
 from chaos_hooks.fleet import Fleet
 from chaos_hooks.options import Options
 
+_log = logging.getLogger(__name__)
 _MAX_WAIT_S = (
     60  # For workers, unless --expect-workers-max-wait says otherwise; Locust itself waits for ever.
 )
@@ -27,12 +31,25 @@ def fleet(environment: Environment, given: Options, say: Callable[[str], None]) 
     if not isinstance(runner, MasterRunner):
         return None
     assert parsed
-    led = Fleet(runner, given, say, least=max(1, parsed.expect_workers))
+    led = Fleet(runner, given, say, messenger(runner), least=max(1, parsed.expect_workers))
     if parsed.headless:
         wait_s = parsed.expect_workers_max_wait or _MAX_WAIT_S
         parsed.expect_workers_max_wait = 0  # Ours ends with a sentence and our exit code.
         gevent.spawn(_await_workers, led, runner, wait_s, gevent.getcurrent())
     return led
+
+
+def messenger(runner: DistributedRunner) -> Callable[[str, Any, str | None], None]:
+    """Return what sends Locust's messages, and raises nothing."""
+
+    def send(kind: str, data: Any, client_id: str | None = None) -> None:
+        try:
+            runner.send_message(kind, data, client_id)
+        except RPCError as problem:
+            # As if it were lost on the way: whatever matters is sent again.
+            _log.info("%s could not be sent: %s", kind, problem)
+
+    return send
 
 
 def _await_workers(led: Fleet, runner: MasterRunner, wait_s: float, main: gevent.Greenlet) -> None:

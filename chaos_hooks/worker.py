@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import socket
@@ -15,10 +14,9 @@ from typing import Any
 import gevent
 import gevent.event
 from locust.env import Environment
-from locust.exception import RPCError
 from locust.runners import WorkerRunner
 
-from chaos_hooks import edition, options, orders, refusal
+from chaos_hooks import edition, options, orders, refusal, roles
 from chaos_hooks.delivery import Told
 from chaos_hooks.options import Options
 from chaos_hooks.peer_clock import PeerClock
@@ -31,8 +29,6 @@ _FIRST_PINGS, _FIRST_PING_S = 20, 0.02
 _CLOCK_S = 5.0  # How often the master is told of the clocks' difference.
 _LEAVE_S = 10.0
 
-_log = logging.getLogger(__name__)
-
 
 class Worker:
     """Sends what it is leased, in runs of the master's; a run that lost its master leases runs dry."""
@@ -42,7 +38,7 @@ class Worker:
         runner = environment.runner
         assert isinstance(runner, WorkerRunner)
         self._environment = environment
-        self._runner = runner
+        self._send = roles.messenger(runner)
         self._given = given
         self._told = told
         self._main = gevent.getcurrent()
@@ -154,8 +150,4 @@ class Worker:
         self._run = WorkerRun(orders.from_wire(data["orders"]), folder, self._name, self._post, self._told)
 
     def _transmit(self, message: dict[str, Any]) -> None:
-        try:
-            self._runner.send_message(MESSAGE, message)
-        except RPCError as problem:
-            # As if it were lost on the way: whatever matters is sent again.
-            _log.info("%s could not be sent: %s", message["kind"], problem)
+        self._send(MESSAGE, message, None)

@@ -19,7 +19,8 @@ from chaos_hooks.post import NO_MORE, Post
 from chaos_hooks.worker_run import WorkerRun
 from reports import ledger
 from reports.history import Outcome
-from shapes.alerts import Planned
+from shapes.alert_rules import AlertRules
+from shapes.alerts import Naming, Planned
 from shapes.backoff import Policy
 from shapes.dealer import Lease
 from shapes.phase import AlertRecipe
@@ -30,7 +31,7 @@ WAIT_S = 20.0
 
 def told(url: str) -> Orders:
     """Return the orders for a server."""
-    return Orders("run-1", "0badcafe", url, {}, 3.0, 3.0, AnswerRules(), None)
+    return Orders("run-1", Naming("0badcafe"), url, {}, 3.0, 3.0, AnswerRules(), None)
 
 
 def lease(number: int, numbers: list[int], due_s: float, by_s: float) -> dict[str, Any]:
@@ -172,7 +173,8 @@ def test_a_disk_that_takes_no_ledger_is_told_to_the_master(tmp_path: Path) -> No
 def test_orders_and_leases_come_as_they_were_sent(policy: Policy | None) -> None:
     """Also what is resolved, a volley, and several recipes."""
     rules = AnswerRules({"created": "created"}, (429,), (502,))
-    sent = Orders("run-1", "0badcafe", "http://127.0.0.1:1/x", {"X-Key": "k"}, 3.0, 10.0, rules, policy)
+    naming = Naming("0badcafe", AlertRules("node", True, "", ("name",)), frozenset({("A", "b", "c")}))
+    sent = Orders("run-1", naming, "http://127.0.0.1:1/x", {"X-Key": "k"}, 3.0, 10.0, rules, policy)
     volley = tuple(Planned(n, 1, "volley", 3.25, AlertRecipe("B"), volley=1) for n in (3, 4))
     posts = ((Planned(1, 1, "steady", 3.0),), volley, (Planned(5, 1, "end", 3.4, fired_s=1.5),))
 
