@@ -76,7 +76,7 @@ def from_wire(data: dict[str, Any]) -> Orders:
 
 
 def lease_to_wire(lease: Lease) -> dict[str, Any]:
-    """Return a lease with its alerts in columns: some 27 bytes each."""
+    """Return a lease with its alerts in columns: some 29 bytes each."""
     alerts = lease.alerts
     phases: dict[str, int] = {}
     recipes: dict[AlertRecipe, int] = {}
@@ -88,6 +88,7 @@ def lease_to_wire(lease: Lease) -> dict[str, Any]:
         array("H", (recipes.setdefault(a.recipe, len(recipes)) for a in alerts)),
         array("I", (a.volley for a in alerts)),
         array("d", (_NEVER if a.fired_s is None else a.fired_s for a in alerts)),
+        array("B", (a.unusable for a in alerts)),
     )
     return {
         "lease": lease.number,
@@ -107,6 +108,6 @@ def alerts_from_wire(data: dict[str, Any]) -> list[Planned]:
         columns.append(column)
     phases, recipes = data["phases"], [AlertRecipe(**recipe) for recipe in data["recipes"]]
     return [
-        Planned(n, s, phases[p], due_s, recipes[r], v, None if fired_s == _NEVER else fired_s)
-        for n, s, due_s, p, r, v, fired_s in zip(*columns, strict=True)
+        Planned(n, s, phases[p], due_s, recipes[r], v, None if fired_s == _NEVER else fired_s, bool(u))
+        for n, s, due_s, p, r, v, fired_s, u in zip(*columns, strict=True)
     ]

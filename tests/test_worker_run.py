@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,11 @@ def test_orders_and_leases_come_as_they_were_sent(policy: Policy | None) -> None
     sent = Orders("run-1", naming, "http://127.0.0.1:1/x", {"X-Key": "k"}, 3.0, 10.0, rules, policy)
     volley = tuple(Planned(n, 1, "volley", 3.25, AlertRecipe("B"), volley=1) for n in (3, 4))
     posts = ((Planned(1, 1, "steady", 3.0),), volley, (Planned(5, 1, "end", 3.4, fired_s=1.5),))
+    odd = (Planned(6, 6, "end", 3.45, unusable=True),)
+    posts = (*posts, odd)
+    known = ("number", "subject", "phase", "due_s", "recipe", "volley", "fired_s", "unusable")
+
+    assert tuple(f.name for f in fields(Planned)) == known  # Another one has to travel, too.
 
     assert orders.from_wire(orders.to_wire(sent)) == sent
     assert orders.alerts_from_wire(orders.lease_to_wire(Lease(1, "w", 3.0, 2.9, 2.0, posts))) == [
