@@ -116,7 +116,7 @@ def test_core_objects_are_stored_as_the_official_client_writes_them(
         ("[1]", "application/json", 400, "BadRequest"),
         ('{"spec": NaN}', "application/json", 400, "BadRequest"),
         ("[" * 100_000, "application/json", 400, "BadRequest"),
-        (remediation_request("a", kind="Other"), "application/json", 400, "BadRequest"),
+        (remediation_request("a", kind="Other"), "application/json", 422, "Invalid"),
         (remediation_request("a", apiVersion="v9"), "application/json", 400, "BadRequest"),
         (remediation_request("a", metadata={"namespace": "x"}), "application/json", 400, "BadRequest"),
         (remediation_request("a", metadata={"labels": {"a": 1}}), "application/json", 400, "BadRequest"),

@@ -56,12 +56,17 @@ def send(port: int, request: dict[str, Any], translate: dict[str, str]) -> Answe
 def answers() -> Iterator[list[Answer]]:
     """All requests, in their order, sent to one fresh server."""
     with toxiproxy_server.running() as server:
-        translate = {API_PORT: str(server.port)}
-        for port in PORTS:
-            while (used := str(toxiproxy_server.free_port())) in translate.values():
-                pass
-            translate[port] = used
-        yield [send(server.port, exchange["request"], translate) for exchange in EXCHANGES]
+        yield replay(server.port)
+
+
+def replay(api_port: int) -> list[Answer]:
+    """Send all recorded requests, in their order, with free ports in the place of the recorded ones."""
+    translate = {API_PORT: str(api_port)}
+    for port in PORTS:
+        while (used := str(toxiproxy_server.free_port())) in translate.values():
+            pass
+        translate[port] = used
+    return [send(api_port, exchange["request"], translate) for exchange in EXCHANGES]
 
 
 def test_the_recording_is_whole() -> None:
@@ -85,7 +90,12 @@ def any_port(exchange: dict[str, Any]) -> bool:
 @pytest.mark.parametrize("number", range(len(EXCHANGES)))
 def test_exchange(number: int, answers: list[Answer]) -> None:
     """Status, every recorded header and the body, byte for byte."""
-    recorded, answer = EXCHANGES[number], answers[number]
+    compare(number, answers[number])
+
+
+def compare(number: int, answer: Answer) -> None:
+    """Hold an answer against the recorded one."""
+    recorded = EXCHANGES[number]
     assert answer.status == recorded["status"]
     for name, value in recorded["headers"].items():
         if name == "x-toxiproxy-request-id":  # Another for each request: 20 characters where there is one.

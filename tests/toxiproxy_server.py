@@ -64,20 +64,17 @@ class FaultProxy:
 
 
 @contextmanager
-def running(*arguments: str) -> Iterator[FaultProxy]:
-    """A process of its own, until the block ends."""
+def running(*arguments: str, program: str = "") -> Iterator[FaultProxy]:
+    """A process of its own, until the block ends: ours, or the real server that ``program`` names."""
     port = free_port()
-    command = [
-        sys.executable,
-        "-m",
-        "sandbox.toxiproxy",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        *arguments,
-    ]
-    process = subprocess.Popen(command, cwd=CHECKOUT, stderr=subprocess.PIPE, text=True)
+    ours = [sys.executable, "-m", "sandbox.toxiproxy"]
+    command = [*([program] if program else ours), "--host", "127.0.0.1", "--port", str(port), *arguments]
+    process = subprocess.Popen(
+        command, cwd=CHECKOUT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    if program:
+        yield from _real(process, port)
+        return
     assert process.stderr is not None
     said = ""
     for line in process.stderr:
@@ -93,6 +90,29 @@ def running(*arguments: str) -> Iterator[FaultProxy]:
         process.terminate()
         status = process.wait(timeout=10)
     assert status == 0
+
+
+def _real(process: "subprocess.Popen[str]", port: int) -> Iterator[FaultProxy]:
+    """Wait until it answers, and end it: what it logs, and where to, differs between versions."""
+    assert process.stderr is not None
+    threading.Thread(target=process.stderr.read, daemon=True).start()
+    proxy, deadline = FaultProxy(port), time.monotonic() + DEADLINE_S
+    try:
+        while not _answers(proxy):
+            assert process.poll() is None, "the real server ended"
+            assert time.monotonic() < deadline, "the real server does not answer"
+            time.sleep(0.02)
+        yield proxy
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+def _answers(proxy: FaultProxy) -> bool:
+    try:
+        return proxy.ask("GET", "/version").ok
+    except requests.ConnectionError:
+        return False
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 from sandbox.kubernetes_api.cluster import Cluster, timestamp
 from sandbox.kubernetes_api.request import Query, asks_dry_run
 from sandbox.kubernetes_api.resources import NAMESPACES, Object, Resource
-from sandbox.kubernetes_api.status import bad_request, conflict, not_found, success
+from sandbox.kubernetes_api.status import bad_request, conflict, not_found, other_uid, success
 from sandbox.kubernetes_api.store import Key
 
 
@@ -55,8 +55,7 @@ def delete(cluster: Cluster, resource: Resource, key: Key, options: DeleteOption
 
 def _require_preconditions(resource: Resource, key: Key, metadata: Object, options: DeleteOptions) -> None:
     if options.uid and options.uid != metadata["uid"]:
-        why = f"UID in precondition: {options.uid}, UID in object meta: {metadata['uid']}"
-        raise conflict(resource, key[1], f"Precondition failed: {why}")
+        raise other_uid(resource, key[1], options.uid, metadata["uid"])
     if options.version and options.version != metadata["resourceVersion"]:
         raise conflict(
             resource,

@@ -18,16 +18,29 @@ _GENERATED_BASE_LIMIT = 58
 
 _SUBDOMAIN_RULE = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must "
-    "start and end with an alphanumeric character (e.g. 'example.com')"
+    "start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
+    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
 )
 _LABEL_RULE = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start "
-    "and end with an alphanumeric character (e.g. 'my-name')"
+    "and end with an alphanumeric character (e.g. 'my-name', regex used for validation is "
+    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
 )
 _VALUE_RULE = (
     "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must "
-    "start and end with an alphanumeric character"
+    "start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', "
+    "regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
 )
+_KEY_RULE = (
+    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+    "alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
+    "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+)
+_KNOWN = {
+    *("name", "generateName", "namespace", "selfLink", "uid", "resourceVersion", "generation"),
+    *("creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"),
+    *("labels", "annotations", "ownerReferences", "finalizers", "managedFields"),
+}
 
 
 def is_label_value(value: str) -> bool:
@@ -63,7 +76,21 @@ def metadata_of(body: Object) -> Object:
     finalizers = metadata.get("finalizers") or []
     if not isinstance(finalizers, list) or not all(isinstance(item, str) for item in finalizers):
         raise bad_request("metadata.finalizers must be a list of strings")
-    return dict(metadata)
+    return {member: value for member, value in metadata.items() if member in _KNOWN}
+
+
+def require_known(resource: Resource, body: Object) -> None:
+    """Raise ApiError 400 for members of the metadata that there are not, as strict field validation does;
+    otherwise they are dropped in silence."""
+    given = body.get("metadata")
+    unknown = [member for member in (given if isinstance(given, dict) else {}) if member not in _KNOWN]
+    if unknown:
+        version = resource.api_version.rpartition("/")[2]
+        listed = ", ".join(f'unknown field "metadata.{member}"' for member in unknown)
+        raise bad_request(
+            f'{resource.kind} in version "{version}" cannot be handled as a {resource.kind}: '
+            f"strict decoding error: {listed}"
+        )
 
 
 def _require_text_map(value: Any, place: str) -> None:
@@ -112,7 +139,7 @@ def _label_causes(labels: dict[str, str]) -> list[Cause]:
     causes = []
     for key, value in labels.items():
         if not is_label_key(key):
-            causes.append(Cause("metadata.labels", f'Invalid value: "{key}": not a qualified name'))
+            causes.append(Cause("metadata.labels", f'Invalid value: "{key}": {_KEY_RULE}'))
         if len(value) > 63:
             text = f'Invalid value: "{value}": must be no more than 63 characters'
             causes.append(Cause("metadata.labels", text))

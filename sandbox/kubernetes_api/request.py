@@ -44,7 +44,7 @@ class Query:
     def require_known_field_validation(self) -> None:
         """Raise ApiError 422 for a `fieldValidation` other than Ignore, Warn and Strict.
 
-        All three do the same here, because there is no schema to validate against.
+        Strict refuses unknown members of the metadata; there is no schema to validate the rest against.
         """
         asked = self.text("fieldValidation")
         if asked not in _FIELD_VALIDATIONS:

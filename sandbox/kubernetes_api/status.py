@@ -20,11 +20,11 @@ class ApiError(Exception):
         self.code = code
         self.reason = reason
         self.message = message
-        self.details = details or {}
+        self.details = details
 
     def body(self) -> Object:
         """The `Status` object of kind v1 that a client decodes."""
-        return {
+        body: Object = {
             "kind": "Status",
             "apiVersion": "v1",
             "metadata": {},
@@ -34,6 +34,11 @@ class ApiError(Exception):
             "details": self.details,
             "code": self.code,
         }
+        return (
+            body
+            if self.details is not None
+            else {key: value for key, value in body.items() if key != "details"}
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,22 +91,48 @@ def conflict(resource: Resource, name: str, why: str = MODIFIED) -> ApiError:
     return ApiError(409, "Conflict", message, _about(resource, name))
 
 
+def other_uid(resource: Resource, name: str, asked: str, found: str) -> ApiError:
+    """409 for a delete that means another object of the same name; it names the kind, too."""
+    why = (
+        f"the UID in the precondition ({asked}) does not match the UID in record ({found}). The object might "
+        "have been deleted and then recreated"
+    )
+    message = f'Operation cannot be fulfilled on {resource.qualified_kind} "{name}": {why}'
+    return ApiError(409, "Conflict", message, {**_about(resource, name), "kind": resource.kind})
+
+
 def invalid(resource: Resource, name: str, causes: Sequence[Cause]) -> ApiError:
     """422 with one cause a field, as the real validation reports it."""
     texts = [f"{cause.field}: {cause.message}" for cause in causes]
     listed = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
-    details: dict[str, Any] = {
-        "name": name,
-        "group": resource.group,
-        "kind": resource.kind,
-        "causes": [{"reason": c.reason, "message": c.message, "field": c.field} for c in causes],
-    }
+    found = [{"reason": c.reason, "message": c.message, "field": c.field} for c in causes]
+    details: dict[str, Any] = {"name": name, "group": resource.group, "kind": resource.kind, "causes": found}
+    if not name:
+        del details["name"]
     return ApiError(422, "Invalid", f'{resource.qualified_kind} "{name}" is invalid: {listed}', details)
 
 
-def rejected_patch(why: str) -> ApiError:
-    """422 for a well-formed JSON patch that cannot be applied to this object, for example a failed test."""
-    return ApiError(422, "Invalid", f"the server rejected our request due to an error in our request: {why}")
+def without_version(resource: Resource, name: str) -> ApiError:
+    """422 for a replace that has to say which version it replaces; it names the plural, unlike other ones."""
+    text = "Invalid value: 0: must be specified for an update"
+    cause = {"reason": "FieldValueInvalid", "message": text, "field": "metadata.resourceVersion"}
+    message = f'{resource.qualified} "{name}" is invalid: metadata.resourceVersion: {text}'
+    return ApiError(422, "Invalid", message, {**_about(resource, name), "causes": [cause]})
+
+
+def another_kind(resource: Resource, name: str, kind: str) -> ApiError:
+    """422 for a custom object of another kind than the path's; named by the kind that it says."""
+    text = f'Invalid value: "{kind}": must be {resource.kind}'
+    cause = {"reason": "FieldValueInvalid", "message": text, "field": "kind"}
+    details = {"name": name, "group": resource.group, "kind": kind, "causes": [cause]}
+    qualified = f"{kind}.{resource.group}" if resource.group else kind
+    return ApiError(422, "Invalid", f'{qualified} "{name}" is invalid: kind: {text}', details)
+
+
+def rejected_patch() -> ApiError:
+    """422 for a well-formed JSON patch that cannot be applied to this object, for example a failed test; the
+    real server says no more than this."""
+    return ApiError(422, "Invalid", "the server rejected our request due to an error in our request", {})
 
 
 def forbidden(resource: Resource, name: str, why: str) -> ApiError:

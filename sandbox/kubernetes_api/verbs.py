@@ -9,6 +9,7 @@ from sandbox.kubernetes_api import bodies, writes
 from sandbox.kubernetes_api.cluster import Cluster
 from sandbox.kubernetes_api.deletion import delete, read_options
 from sandbox.kubernetes_api.listing import Page, read_page
+from sandbox.kubernetes_api.metadata import require_known
 from sandbox.kubernetes_api.patch import MalformedPatch, PatchFailed, json_patch, merge_patch
 from sandbox.kubernetes_api.request import RequestInfo
 from sandbox.kubernetes_api.resources import Object, Resource
@@ -60,6 +61,8 @@ class Call:
 def require_shape(info: RequestInfo, resource: Resource) -> None:
     """Raise ApiError 404 or 405 when the resource has no such path or the path no such verb."""
     has_subresource = info.subresource == "status" and resource.has_status
+    if info.subresource and not has_subresource and resource.custom:
+        raise not_found(resource, info.name)
     if (info.subresource and not has_subresource) or (info.namespace and not resource.namespaced):
         raise no_such_path()
     if resource.namespaced and not info.namespace and info.verb not in ("list", "watch"):
@@ -107,6 +110,8 @@ def _list_body(resource: Resource, page: Page) -> Object:
 def _create(cluster: Cluster, call: Call) -> Answer:
     call.info.query.require_known_field_validation()
     body = bodies.require_object(bodies.decode(call.content, call.content_type))
+    if call.info.query.text("fieldValidation") == "Strict":
+        require_known(call.resource, body)
     dry_run = call.info.query.dry_run()
     return Answer(201, writes.create(cluster, call.resource, call.info.namespace, body, dry_run))
 
@@ -114,6 +119,8 @@ def _create(cluster: Cluster, call: Call) -> Answer:
 def _update(cluster: Cluster, call: Call) -> Answer:
     call.info.query.require_known_field_validation()
     body = bodies.require_object(bodies.decode(call.content, call.content_type))
+    if call.info.query.text("fieldValidation") == "Strict":
+        require_known(call.resource, body)
     if cluster.store.get(call.resource, call.key) is None:
         raise not_found(call.resource, call.info.name)
     writes.require_version(call.resource, call.info.name, body)
@@ -172,7 +179,7 @@ def _patched(old: Object, patch: Any, kind: str) -> Any:
         except MalformedPatch as error:
             raise bad_request(str(error)) from error
         except PatchFailed as error:
-            raise rejected_patch(str(error)) from error
+            raise rejected_patch() from error
     bodies.require_object(patch)
     if kind == STRATEGIC and _has_directive(patch):
         raise unsupported_media_type((JSON_PATCH, MERGE, f"{STRATEGIC} without directives ($...)"))

@@ -13,11 +13,13 @@ from sandbox.kubernetes_api.resources import DEFINITIONS, NAMESPACES, Object, Re
 from sandbox.kubernetes_api.status import (
     Cause,
     already_exists,
+    another_kind,
     bad_request,
     conflict,
     forbidden,
     invalid,
     not_found,
+    without_version,
 )
 from sandbox.kubernetes_api.store import Key
 
@@ -63,15 +65,18 @@ def _require_type(resource: Resource, body: Object) -> None:
         if not given and not resource.custom:
             continue
         if given != expected:
-            why = f"the {member} in the data ({given}) does not match the expected one ({expected})"
-            raise bad_request(why)
+            if member == "kind" and given and resource.custom:
+                raise another_kind(resource, str((body.get("metadata") or {}).get("name") or ""), str(given))
+            what = "API version" if member == "apiVersion" else "kind"
+            raise bad_request(
+                f"the {what} in the data ({given}) does not match the expected {what} ({expected})"
+            )
 
 
 def _require_namespace(metadata: Object, namespace: str) -> None:
     if (metadata.get("namespace") or namespace) != namespace:
         raise bad_request(
-            f"the namespace of the provided object ({metadata['namespace']}) does not match the namespace "
-            f"sent on the request ({namespace})"
+            "the namespace of the provided object does not match the namespace sent on the request"
         )
 
 
@@ -138,7 +143,8 @@ def change(
         return resource.presented(new)
     removed = "deletionTimestamp" in new["metadata"] and not new["metadata"].get("finalizers")
     if removed and not cluster.contents(resource, key):
-        return resource.presented(cluster.remove(resource, key, new))
+        cluster.remove(resource, key, new)
+        return resource.presented(new)  # With the version it had: what is removed gets no answer of its own.
     return resource.presented(cluster.put(resource, key, new))
 
 
@@ -161,8 +167,7 @@ def _require_identity(resource: Resource, key: Key, old: Object, new: Object) ->
 def require_version(resource: Resource, name: str, body: Object) -> None:
     """Raise ApiError 422 for a replace without resourceVersion of a resource that insists on one."""
     if not resource.unconditional_update and not metadata_of(body).get("resourceVersion"):
-        cause = Cause("metadata.resourceVersion", "Invalid value: 0x0: must be specified for an update")
-        raise invalid(resource, name, [cause])
+        raise without_version(resource, name)
 
 
 def _without_status(subject: Object) -> Object:
