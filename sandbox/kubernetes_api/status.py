@@ -34,11 +34,9 @@ class ApiError(Exception):
             "details": self.details,
             "code": self.code,
         }
-        return (
-            body
-            if self.details is not None
-            else {key: value for key, value in body.items() if key != "details"}
-        )
+        if self.details is None:
+            del body["details"]
+        return body
 
 
 @dataclass(frozen=True, slots=True)
