@@ -129,8 +129,8 @@ def kubectl(server: RunningServer, folder: Path, *arguments: str, given: Any = N
 
 @real_tools.needs("kubectl")
 def test_kubectl_says_the_same(server: RunningServer, tmp_path: Path) -> None:
-    """Apply, get, patch, label, wait and delete, to the letter. Validation is left to the server: this part of
-    a cluster, alone, publishes no schema of custom resources for kubectl to read."""
+    """Apply, get, patch, label, wait and delete, to the letter. Validation is left to the server: this part
+    of a cluster, alone, publishes no schema of custom resources for kubectl to read."""
     first, second = remediation_request("k", spec={"n": 1}), remediation_request("k", spec={"n": 2})
     name, whole = f"{PLURAL}/k", f"remediationrequest.{RESOURCE[0]}/k"
 
