@@ -12,7 +12,7 @@ JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run selftest test lint clean
+.PHONY: run selftest test lint real clean
 .DELETE_ON_ERROR:
 
 $(VENV)/.run-ready: pyproject.toml constraints.txt
@@ -41,6 +41,11 @@ lint: $(VENV)/.test-ready
 # Two at a time, each file in one process: most of them wait for real processes, not for a core.
 test: lint
 	$(BIN)/pytest -n 2 --dist loadfile $(TESTS)
+
+# Against the real parts that the sandbox imitates: installs what can be had, and says what skips for the lack of it.
+real: $(VENV)/.test-ready
+	tests/real/install.sh
+	$(BIN)/pytest -rs tests/real
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
