@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chaos_hooks.sender import Exchange
+from chaos_hooks.exchange import Exchange
 from reports.history import Outcome
 from shapes.target import AnswerRules
 

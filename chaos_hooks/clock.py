@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import gevent
 
@@ -20,17 +20,19 @@ class RunClock:
     def start_in(self, delay_s: float) -> None:
         """Set the start to ``delay_s`` seconds from now."""
         self._zero_s = time.monotonic() + delay_s
-        self._zero_wall = datetime.now(UTC) + timedelta(seconds=delay_s)
+        self._zero_wall_us = round((time.time() + delay_s) * 1e6)
+        self._written_s, self._written = -1, ""
 
     def start_at(self, zero_s: float, zero_unix_s: float) -> None:
         """Set the start to a time of this machine's monotonic clock, and what the wall clock is then."""
         self._zero_s = zero_s
-        self._zero_wall = datetime.fromtimestamp(zero_unix_s, UTC)
+        self._zero_wall_us = round(zero_unix_s * 1e6)
+        self._written_s, self._written = -1, ""
 
     @property
     def zero(self) -> tuple[float, float]:
         """Return the start as `start_at` takes it."""
-        return self._zero_s, self._zero_wall.timestamp()
+        return self._zero_s, self._zero_wall_us / 1e6
 
     def now(self) -> float:
         """Return the seconds since the start."""
@@ -49,4 +51,8 @@ class RunClock:
     def rfc3339(self, at_s: float) -> str:
         """Return the wall-clock time of a time of the run, as Alertmanager writes it. The same time gives the
         same text, whatever is done to the wall clock meanwhile."""
-        return (self._zero_wall + timedelta(seconds=at_s)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        seconds, part_us = divmod(self._zero_wall_us + round(at_s * 1e6), 1_000_000)
+        if seconds != self._written_s:
+            self._written = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+            self._written_s = seconds
+        return f"{self._written}.{part_us:06d}Z"

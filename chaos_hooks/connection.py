@@ -31,6 +31,16 @@ class Endpoint:
     tls: Any = None
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a sender allows itself; `chaos_hooks.sender.Sender` tells what each means."""
+
+    connect_timeout_s: float
+    answer_timeout_s: float
+    max_idle: int
+    max_connections: int
+
+
 def connect(endpoint: Endpoint, timeout_s: float) -> Any:
     """Return a connected socket with Nagle's delay off, its TLS handshake done if there is one.
 
@@ -65,6 +75,16 @@ def describe(problem: OSError) -> str:
     return os.strerror(problem.errno)
 
 
+def literal(endpoint: Endpoint) -> tuple[int, Any] | None:
+    """Return family and address of an IPv4 literal; None of a name, which needs the resolver, and so a turn
+    in gevent's pool of ten threads."""
+    try:
+        ipaddress.IPv4Address(endpoint.host)
+    except ValueError:
+        return None
+    return socket.AF_INET, (endpoint.host, endpoint.port)
+
+
 def _connect(endpoint: Endpoint) -> Any:
     last = OSError(errno.EADDRNOTAVAIL, "")
     for family, address in _addresses(endpoint):
@@ -76,13 +96,11 @@ def _connect(endpoint: Endpoint) -> Any:
 
 
 def _addresses(endpoint: Endpoint) -> list[tuple[int, Any]]:
-    try:
-        # A literal address needs no resolver, and so no turn in gevent's pool of ten threads.
-        ipaddress.IPv4Address(endpoint.host)
-    except ValueError:
-        found = socket.getaddrinfo(endpoint.host, endpoint.port, 0, socket.SOCK_STREAM)
-        return [(family, address) for family, _, _, _, address in found]
-    return [(socket.AF_INET, (endpoint.host, endpoint.port))]
+    known = literal(endpoint)
+    if known:
+        return [known]
+    found = socket.getaddrinfo(endpoint.host, endpoint.port, 0, socket.SOCK_STREAM)
+    return [(family, address) for family, _, _, _, address in found]
 
 
 def _open(endpoint: Endpoint, family: int, address: Any) -> Any:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
+import gevent
 import gevent.event
 import gevent.pool
 
@@ -14,11 +16,15 @@ from shapes import backoff
 from shapes.alerts import Planned
 from shapes.backoff import Notification, Policy
 
+_POSTS_A_TURN = 48  # More begun at once would keep the answers that came waiting.
+_LOOK_S = 0.02
+
 
 class Emitter:
-    """Sends each POST of the plan in a greenlet of its own, so that a slow answer delays nobody.
+    """Begins each POST of the plan when it is due, from the sender's loop, so that a slow answer delays none.
 
-    With a policy, what is not taken is sent again as the policy says; without one, nothing ever is.
+    With a policy, what is not taken is sent again as the policy says, in a greenlet that waits for its time;
+    without one, nothing ever is.
     """
 
     def __init__(
@@ -32,8 +38,13 @@ class Emitter:
         self._clock = clock
         self._fail = fail
         self._policy = policy
-        self._in_flight = gevent.pool.Group()
+        self._posts: Iterator[list[Planned]] = iter(())
+        self._next: list[Planned] | None = None
+        self._greenlets = gevent.pool.Group()
         self._stopping = gevent.event.Event()
+        if policy:
+            delivery.landed = lambda tried: self._spawn(self._until_taken, tried)
+        delivery.sender.after_turn(lambda: self._or_fail(delivery.flush))
 
     @property
     def stopped(self) -> bool:
@@ -42,39 +53,60 @@ class Emitter:
 
     def emit(self, planned: Iterable[Planned]) -> None:
         """Begin every alert at its due time; return when the last was begun, or after `stop`."""
-        for batch in _posts(planned):
-            self._clock.sleep_until(batch[0].due_s)
-            if self.stopped:
-                return
-            self._spawn(self._deliver, batch)
+        self._posts = _posts(planned)
+        self._next = next(self._posts, None)
+        self._delivery.sender.pace(self._take)
 
     def stop(self) -> None:
         """Begin no more, not even what is to be sent again; what is in flight goes on."""
         self._stopping.set()
+        self._delivery.sender.hurry()
 
     def finish(self) -> None:
         """Wait until everything is taken or given up, at most until the policy ends."""
         if self._policy and not self.stopped:
-            self._in_flight.join(timeout=max(0.0, self._policy.ends_s - self._clock.now()))
+            self._join(self._policy.ends_s - self._clock.now())
 
     def drain(self, for_s: float) -> None:
         """Wait for the answers in flight; give up those that take longer: they are INDETERMINATE."""
-        self._in_flight.join(timeout=for_s)
-        self._in_flight.kill()
+        self._join(for_s)
+        self._delivery.sender.give_up()
+        self._greenlets.kill()
+
+    def _take(self, now_s: float) -> float | None:
+        """Begin what is due; return when the next is, or None."""
+        return self._or_fail(self._begin, now_s)
+
+    def _begin(self, now_s: float) -> float | None:
+        due: list[list[Planned]] = []
+        batch = self._next
+        while batch and not self.stopped and batch[0].due_s <= now_s and len(due) < _POSTS_A_TURN:
+            if batch[0].volley:
+                self._spawn(self._volley, batch)
+            else:
+                due.append(batch)
+            batch = next(self._posts, None)
+        self._next = batch
+        if due:
+            self._delivery.send(due)
+        return batch[0].due_s if batch and not self.stopped else None
+
+    def _join(self, for_s: float) -> None:
+        with gevent.Timeout(max(0.0, for_s), False):
+            while self._greenlets or self._delivery.sender.pending:
+                gevent.sleep(_LOOK_S)
 
     def _spawn(self, work: Callable[..., None], *arguments: object) -> None:
-        def or_fail() -> None:
-            try:
-                work(*arguments)
-            except Exception as problem:  # noqa: BLE001 - told to the run, which ends by it.
-                self._fail(problem)
+        self._greenlets.spawn(self._or_fail, work, *arguments)
 
-        self._in_flight.spawn(or_fail)
+    def _or_fail(self, work: Callable[..., Any], *arguments: object) -> Any:
+        try:
+            return work(*arguments)
+        except Exception as problem:  # noqa: BLE001 - told to the run, which ends by it.
+            self._fail(problem)
+            return None
 
-    def _deliver(self, batch: list[Planned]) -> None:
-        if not batch[0].volley:
-            self._until_taken(self._delivery.post(batch))
-            return
+    def _volley(self, batch: list[Planned]) -> None:
         for tried in self._delivery.volley(batch):
             self._spawn(self._until_taken, tried)
 
@@ -94,5 +126,11 @@ class Emitter:
 
 def _posts(planned: Iterable[Planned]) -> Iterator[list[Planned]]:
     """Group the alerts of one POST, or of one volley."""
-    for _, group in itertools.groupby(planned, key=lambda alert: alert.post):
-        yield list(group)
+    batch: list[Planned] = []
+    for alert in planned:
+        if batch and (alert.due_s != batch[0].due_s or alert.post != batch[0].post):
+            yield batch
+            batch = []
+        batch.append(alert)
+    if batch:
+        yield batch

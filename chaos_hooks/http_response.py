@@ -19,6 +19,7 @@ class HttpResponse:
         self.status: int | None = None
         self.whole = False
         self.framed = False
+        self.length: int | None = None  # What Content-Length says, where that frames the body.
         self._kept_alive = False
         self._surplus = False
         self._error = ""
@@ -71,6 +72,7 @@ class HttpResponse:
         chunked = field == b"transfer-encoding" and value.lower().split(b",")[-1].strip() == b"chunked"
         if not self._surplus and (chunked or field == b"content-length"):
             self.framed = True
+            self.length = None if chunked or not value.isdigit() else int(value)
 
     def on_headers_complete(self) -> None:
         """Note the status, unless it is an interim one."""
@@ -80,7 +82,7 @@ class HttpResponse:
         if status == 101:
             self._error = "switched protocols unasked"
         elif 100 <= status < 200:
-            self.framed = False
+            self.framed, self.length = False, None
         else:
             self.status = status
             self.framed = self.framed or status in (204, 304)

@@ -6,22 +6,30 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+import gevent.event
+import gevent.pool
 from gevent import ssl as gevent_ssl
 
 from chaos_hooks import connection
-from chaos_hooks.connection import ConnectError, Endpoint
-from chaos_hooks.flight import Exchange, Flight
+from chaos_hooks.connection import ConnectError, Endpoint, Limits
+from chaos_hooks.exchange import Exchange
+from chaos_hooks.flight import Flight
 from chaos_hooks.volley import Volley
+from chaos_hooks.wire import Take, Wire
 
+GIVEN_UP = "given up"  # How the error of an exchange ends that was still under way at the run's end.
+Done = Callable[[Any, Exchange], None]
 _OURS = ("content-length", "transfer-encoding", "expect")
 
 
 class Sender:
-    """Posts to one URL. Safe for any number of greenlets of one thread; takes any number of connections, of
-    which the last used is used first again.
+    """Posts to one URL. Safe for any number of greenlets of one thread.
 
     Nothing is ever sent twice: there is no retry, no redirect is followed, and a kept connection that turns
     out closed is replaced only while not one byte of the request has been taken by the kernel.
+
+    Plain HTTP goes over a `Wire`. Over TLS each POST has a greenlet of its own, and a connection of its own:
+    right, but not fast.
     """
 
     def __init__(
@@ -33,15 +41,18 @@ class Sender:
         answer_timeout_s: float,
         clock: Callable[[], float],
         max_idle: int = 256,
+        max_connections: int = 10_000,
         tls: Any = None,
     ) -> None:
         """Make a sender; nothing is connected yet.
 
         Args:
             headers: sent with every request; Content-Type is application/json unless they say otherwise.
-            connect_timeout_s: for name, connection and TLS handshake together.
+            connect_timeout_s: for name, connection and TLS handshake together, and for waiting until there
+                may be another connection.
             answer_timeout_s: from the connection to the answer's last byte, all together.
             max_idle: connections kept open between exchanges; with 0 each has its own.
+            max_connections: open at the same time; what finds none free in time is not sent.
             tls: a gevent.ssl.SSLContext; for https, without it, the system's certificates are trusted.
 
         Raises:
@@ -52,26 +63,51 @@ class Sender:
         self._connect_timeout_s = connect_timeout_s
         self._answer_timeout_s = answer_timeout_s
         self._clock = clock
-        self._max_idle = max_idle
-        self._idle: list[Any] = []
+        self._encrypted = gevent.pool.Group()
+        limits = Limits(connect_timeout_s, answer_timeout_s, max_idle, max_connections)
+        self.wire = Wire(self._endpoint, clock, limits)
+
+    @property
+    def pending(self) -> int:
+        """Return how many POSTs are under way."""
+        return self.wire.lines.pending + len(self._encrypted)
+
+    def submit(self, body: bytes, done: Done, tag: Any = None) -> None:
+        """Post a body once, and return at once; ``done(tag, exchange)`` is called when it is over.
+        Whatever the network does is told in the Exchange, never raised."""
+        request = self._request(body)
+        if self._endpoint.tls is None:
+            self.wire.submit(request, done, tag)
+        else:
+            self._encrypted.spawn(self._encrypt, request, done, tag)
 
     def post(self, body: bytes) -> Exchange:
-        """Post a body once. Whatever the network does is told in the Exchange, never raised.
+        """Post a body once, and wait for the end; see `submit`.
 
         What ends the greenlet (GreenletExit, KeyboardInterrupt, a Timeout of the caller's) passes through
         after the connection was closed; the alert may then have been delivered.
         """
         request = self._request(body)
-        while sock := self._take_idle():
-            exchange = self._exchange(sock, request, fresh=False)
-            if exchange.reached != "connect":
-                return exchange
-            # Closed between the look and the first send: the kernel took not one byte.
+        if self._endpoint.tls is not None:
+            return self._over_tls(request)
+        over: gevent.event.AsyncResult[Exchange] = gevent.event.AsyncResult()
+        shot = self.wire.submit(request, lambda _, exchange: over.set(exchange))
         try:
-            sock = connection.connect(self._endpoint, self._connect_timeout_s)
-        except ConnectError as problem:
-            return Exchange("connect", None, self._clock(), None, b"", f"connect: {problem}")
-        return self._exchange(sock, request, fresh=True)
+            return over.get()
+        finally:
+            self.wire.lines.abandon(shot, "given up")
+
+    def pace(self, take: Take) -> None:
+        """Call ``take`` whenever it is due, from the loop that sends; see `Wire.pace`."""
+        self.wire.pace(take)
+
+    def hurry(self) -> None:
+        """Let `pace` call at once."""
+        self.wire.hurry()
+
+    def after_turn(self, call: Callable[[], None]) -> None:
+        """Have something called whenever submitted POSTs may have ended."""
+        self.wire.after_turn = call
 
     def volley(self, bodies: Sequence[bytes]) -> list[Exchange]:
         """Post each body once, on a connection of its own, all released at one instant; see `Volley`.
@@ -83,35 +119,37 @@ class Sender:
             self._connect_timeout_s, self._answer_timeout_s
         )
 
+    def give_up(self) -> None:
+        """Give up all that was submitted and is not over; each is told how far it got."""
+        self._encrypted.kill()
+        self.wire.abandon_all(GIVEN_UP)
+
     def close(self) -> None:
         """Close the idle connections; those in use are closed when their exchange ends."""
-        self._max_idle = 0
-        while self._idle:
-            self._idle.pop().close()
+        self.wire.close()
 
     def _request(self, body: bytes) -> bytes:
         return b"%sContent-Length: %d\r\n\r\n%s" % (self._head, len(body), body)
 
-    def _take_idle(self) -> Any:
-        while self._idle:
-            sock = self._idle.pop()
-            if connection.is_quiet(sock):
-                return sock
-            sock.close()
-        return None
-
-    def _exchange(self, sock: Any, request: bytes, *, fresh: bool) -> Exchange:
-        flight = Flight(sock, request, self._clock)
-        keep = False
+    def _encrypt(self, request: bytes, done: Done, tag: Any) -> None:
+        exchange = Exchange("answer", None, self._clock(), None, b"", f"answer: {GIVEN_UP}")
         try:
-            flight.run(self._answer_timeout_s, fresh=fresh)
-            keep = flight.leaves_reusable and len(self._idle) < self._max_idle
-            return flight.result(provable=self._endpoint.tls is None)
+            exchange = self._over_tls(request)
         finally:
-            if keep:
-                self._idle.append(sock)
-            else:
-                sock.close()
+            done(tag, exchange)
+            self.wire.after_turn()
+
+    def _over_tls(self, request: bytes) -> Exchange:
+        try:
+            sock = connection.connect(self._endpoint, self._connect_timeout_s)
+        except ConnectError as problem:
+            return Exchange("connect", None, self._clock(), None, b"", f"connect: {problem}")
+        flight = Flight(sock, request, self._clock)
+        try:
+            flight.run(self._answer_timeout_s, fresh=True)
+            return flight.result(provable=False)
+        finally:
+            sock.close()
 
 
 def _parse(url: str, tls: Any) -> tuple[Endpoint, str, str]:

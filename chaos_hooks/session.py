@@ -13,30 +13,23 @@ import gevent.event
 from locust.env import Environment
 
 from chaos_hooks import campaign_record, emergency_stop, options, planning, refusal, roles
-from chaos_hooks.answers import Answer
 from chaos_hooks.campaign import CampaignRun, Entry
 from chaos_hooks.campaign_record import CampaignRecord
 from chaos_hooks.errors import RecordError, SetupError
 from chaos_hooks.exploration import Exploration
 from chaos_hooks.fleet import Fleet
 from chaos_hooks.live_run import LiveRun, Result
+from chaos_hooks.locust_stats import LocustStats
 from chaos_hooks.options import Options
 from chaos_hooks.progress import Progress
-from chaos_hooks.sender import Exchange
 from chaos_hooks.worker import Worker
 from reports import campaign as reports_of_campaign
 from reports import campaign_writing
 from reports import folder as run_folder
 from reports.campaign_formats import text as campaign_text
 from reports.formats import text
-from reports.history import Outcome
-from shapes.alerts import Planned
 from shapes.document import DocumentError
 from shapes.scenario_shape import ScenarioShape
-
-
-class NotAcked(Exception):
-    """An alert that the Gateway did not acknowledge; expected under chaos, judged by the criteria."""
 
 
 class Session:
@@ -63,11 +56,13 @@ class Session:
             SystemExit: with code 2 and one sentence, when a headless run cannot begin.
         """
         self._environment = environment
+        self._stats = LocustStats(environment)
+        gevent.spawn(self._stats.run)
         parsed = environment.parsed_options
         assert parsed
         self._given = options.read(parsed)
         if roles.is_worker(environment):
-            self._worker = Worker(environment, self._given, self._told)
+            self._worker = Worker(environment, self._given, self._stats.note)
             return
         if not parsed.headless and (taken := refusal.taken_port(parsed.web_host, parsed.web_port)):
             sys.exit(refusal.say(taken))
@@ -129,7 +124,7 @@ class Session:
             return
         self._environment.process_exit_code = 3  # Until there is a verdict, nothing is decided.
         self._campaign = CampaignRun(
-            entries, asked, self._progress.say, self._told, self._finished, self._fleet
+            entries, asked, self._progress.say, self._stats.note, self._finished, self._fleet
         )
         if self._fleet:
             gevent.spawn(self._campaign.emit)  # A master has no users.
@@ -233,24 +228,6 @@ class Session:
         if len(entries) > 1:
             self._record = CampaignRecord.begin(runs, entries, asked)
         return asked, entries
-
-    def _told(self, exchange: Exchange, batch: list[Planned], answers: list[Answer]) -> None:
-        """Let Locust's statistics and listeners know of a POST; its latency counts from the due time."""
-        assert self._environment
-        failed = [a for a in answers if a.outcome is not Outcome.ACKED]
-        self._environment.events.request.fire(
-            request_type="POST",
-            name="alerts",
-            response_time=(exchange.done_s - batch[0].due_s) * 1000,
-            response_length=len(exchange.body),
-            response=None,
-            context={},
-            exception=NotAcked(f"{failed[0].outcome.value}: {exchange.status or exchange.error}")
-            if failed
-            else None,
-            start_time=batch[0].due_s,
-            url="",
-        )
 
 
 def _badness(code: int) -> int:

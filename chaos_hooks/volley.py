@@ -10,7 +10,8 @@ import gevent.pool
 
 from chaos_hooks import connection
 from chaos_hooks.connection import ConnectError, Endpoint
-from chaos_hooks.flight import Exchange, Flight
+from chaos_hooks.exchange import Exchange
+from chaos_hooks.flight import Flight
 
 
 class Volley:

@@ -16,7 +16,7 @@ from shapes.phase import AlertRecipe
 ID_ANNOTATION = "alertstorm_id"
 _PLAIN = AlertRecipe()
 _STILL_FIRES = "0001-01-01T00:00:00Z"  # Go's zero time.
-_FNV_OFFSET, _FNV_PRIME, _MASK = 0xCBF29CE484222325, 0x100000001B3, 0xFFFFFFFFFFFFFFFF
+FNV_OFFSET, FNV_PRIME, FNV_MASK = 0xCBF29CE484222325, 0x100000001B3, 0xFFFFFFFFFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +110,19 @@ def fingerprint(labelset: Mapping[str, str]) -> str:
     FNV-1a over the sorted names and values, each followed by byte 255 (prometheus/common,
     model/signature.go and model/fnv.go).
     """
-    value = _FNV_OFFSET
-    for name in sorted(labelset):
-        for part in (name, labelset[name]):
-            for byte in (*part.encode(), 255):
-                value = ((value ^ byte) * _FNV_PRIME) & _MASK
-    return f"{value:016x}"
+    return f"{fnv(hashed(labelset)):016x}"
+
+
+def hashed(labelset: Mapping[str, str]) -> bytes:
+    """Return the text of which a label set's fingerprint is the hash."""
+    return b"".join(b"%b\xff%b\xff" % (name.encode(), labelset[name].encode()) for name in sorted(labelset))
+
+
+def fnv(text: bytes, state: int = FNV_OFFSET) -> int:
+    """Return the FNV-1a hash of 64 bits after a text, begun or gone on with."""
+    for byte in text:
+        state = ((state ^ byte) * FNV_PRIME) & FNV_MASK
+    return state
 
 
 def body(naming: Naming, alerts: Sequence[Planned], wall: Callable[[float], str]) -> bytes:
@@ -125,9 +132,9 @@ def body(naming: Naming, alerts: Sequence[Planned], wall: Callable[[float], str]
     Args:
         wall: gives the RFC 3339 time of seconds since the run's start. An alert fires from its due time on.
     """
-    entries = [_entry(naming, alert, wall) for alert in alerts]
+    entries = [entry(naming, alert, wall) for alert in alerts]
     group = {"namespace": alerts[0].recipe.namespace}
-    names = {entry["labels"].get("alertname") for entry in entries}
+    names = {each["labels"].get("alertname") for each in entries}
     if len(names) == 1 and None not in names:
         group = {"alertname": names.pop(), **group}
     matcher = ", ".join(f'{name}="{value}"' for name, value in group.items())
@@ -137,17 +144,23 @@ def body(naming: Naming, alerts: Sequence[Planned], wall: Callable[[float], str]
         "status": "firing" if fires else "resolved",
         "alerts": entries,
         "groupLabels": group,
-        "commonLabels": _common(entry["labels"] for entry in entries),
-        "commonAnnotations": _common(entry["annotations"] for entry in entries),
+        "commonLabels": _common(each["labels"] for each in entries),
+        "commonAnnotations": _common(each["annotations"] for each in entries),
         "externalURL": "http://alertstorm.invalid",
         "version": "4",
         "groupKey": "{}:{" + matcher + "}",
         "truncatedAlerts": 0,
     }
-    return json.dumps(message, separators=(",", ":")).encode()
+    return encoded(message)
 
 
-def _entry(naming: Naming, alert: Planned, wall: Callable[[float], str]) -> dict[str, Any]:
+def encoded(value: object) -> bytes:
+    """Return a value as JSON without a blank."""
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def entry(naming: Naming, alert: Planned, wall: Callable[[float], str]) -> dict[str, Any]:
+    """Return an alert as it stands in a webhook's list."""
     labelset = labels(naming, alert)
     fires = alert.fired_s is None
     return {

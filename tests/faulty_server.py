@@ -13,7 +13,8 @@ from typing import Any
 
 import gevent
 
-from chaos_hooks.sender import Exchange, Sender
+from chaos_hooks.exchange import Exchange
+from chaos_hooks.sender import Sender
 
 MODES = Path(__file__).with_name("faulty_modes.py")
 WAIT_S = 20.0

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chaos_hooks import answers
 from chaos_hooks.answers import Answer
-from chaos_hooks.sender import Exchange
+from chaos_hooks.exchange import Exchange
 from reports.history import Outcome
 from shapes.target import AnswerRules
 

@@ -225,7 +225,7 @@ def test_a_try_is_on_disk_before_it_is_sent(tmp_path: Path) -> None:
     assert (got.outcome, got.kind, got.detail) == (
         Outcome.INDETERMINATE,
         "killed",
-        "given up: GreenletExit",
+        "given up: the run ended",
     )
     assert load.ledger.counts == {**dict.fromkeys(Outcome, 0), Outcome.INDETERMINATE: 1}
 

@@ -11,7 +11,8 @@ import pytest
 from faulty_modes import BODY
 from faulty_server import FaultyServer, Record, post_once, sender_to, wait_until
 
-from chaos_hooks.sender import Exchange, Sender
+from chaos_hooks.exchange import Exchange
+from chaos_hooks.sender import Sender
 
 ONE_POST = [
     # mode, reached, status, error, delivered

@@ -1,0 +1,106 @@
+"""What Locust's statistics and listeners are told of the POSTs: in batches, singly where one listens."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+import gevent
+from locust.env import Environment
+from locust.stats import StatsEntry, StatsError, bucket_response_time
+
+from chaos_hooks.answers import Answer
+from chaos_hooks.exchange import Exchange
+from reports.history import Outcome
+from shapes.alerts import Planned
+
+EVERY_S = 0.25
+METHOD, NAME = "POST", "alerts"
+_LOCUSTS_OWN = "Runner.__init__.<locals>.on_request"
+
+
+class NotAcked(Exception):
+    """An alert that the Gateway did not acknowledge; expected under chaos, judged by the criteria."""
+
+
+class LocustStats:
+    """Counts for a quarter of a second, then adds to ``environment.stats`` as a worker's report would be. A
+    POST counts as failed if one of its alerts was not acknowledged; its time counts from when it was due."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._times_ms: Counter[int] = Counter()
+        self._failed: Counter[str] = Counter()
+        self._bytes = self._longest_ms = 0
+        self._total_ms = 0.0
+        self._listened = self._is_listened_to()
+
+    def note(self, exchange: Exchange, batch: list[Planned], answers: list[Answer]) -> None:
+        """Take note of a POST that is over."""
+        took_ms = (exchange.done_s - batch[0].due_s) * 1000
+        failed = next((a for a in answers if a.outcome is not Outcome.ACKED), None)
+        why = f"{failed.outcome.value}: {exchange.status or exchange.error}" if failed else ""
+        if self._listened:
+            self._fire(exchange, batch, took_ms, why)
+            return
+        self._times_ms[int(took_ms)] += 1
+        self._total_ms += took_ms
+        self._bytes += len(exchange.body)
+        if why:
+            self._failed[why] += 1
+
+    def run(self) -> None:
+        """Flush again and again, for as long as the process lives."""
+        while True:
+            gevent.sleep(EVERY_S)
+            self.flush()
+
+    def flush(self) -> None:
+        """Add what was counted since the last time."""
+        self._listened = self._is_listened_to()
+        if not self._times_ms:
+            return
+        stats = self._environment.stats
+        batch = self._as_entry()
+        for entry in (stats.total, stats.get(NAME, METHOD)):
+            entry.extend(batch)
+        for why, count in self._failed.items():
+            key = StatsError.create_key(METHOD, NAME, NotAcked(why))
+            error = stats.errors.setdefault(key, StatsError(METHOD, NAME, NotAcked(why)))
+            for _ in range(count):
+                error.occurred()
+        self._times_ms.clear()
+        self._failed.clear()
+        self._bytes, self._total_ms = 0, 0.0
+
+    def _as_entry(self) -> StatsEntry:
+        now_s, count, failures = time.time(), self._times_ms.total(), self._failed.total()
+        entry = StatsEntry(self._environment.stats, NAME, METHOD)
+        entry.num_requests, entry.num_failures = count, failures
+        entry.start_time = entry.last_request_timestamp = now_s
+        entry.num_reqs_per_sec[int(now_s)] = count
+        if failures:
+            entry.num_fail_per_sec[int(now_s)] = failures
+        entry.total_response_time = round(self._total_ms)
+        entry.total_content_length = self._bytes
+        entry.min_response_time, entry.max_response_time = min(self._times_ms), max(self._times_ms)
+        for took_ms, times in self._times_ms.items():
+            entry.response_times[bucket_response_time(took_ms)] += times
+        return entry
+
+    def _is_listened_to(self) -> bool:
+        handlers = self._environment.events.request._handlers
+        return any(getattr(each, "__qualname__", "") != _LOCUSTS_OWN for each in handlers)
+
+    def _fire(self, exchange: Exchange, batch: list[Planned], took_ms: float, why: str) -> None:
+        self._environment.events.request.fire(
+            request_type=METHOD,
+            name=NAME,
+            response_time=took_ms,
+            response_length=len(exchange.body),
+            response=None,
+            context={},
+            exception=NotAcked(why) if why else None,
+            start_time=batch[0].due_s,
+            url="",
+        )

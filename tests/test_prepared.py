@@ -1,0 +1,69 @@
+"""Spliced bodies are the bodies: byte for byte what the slow way gives, of every alert there may be."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chaos_hooks.clock import RunClock
+from shapes import alerts
+from shapes.alert_rules import AlertRules
+from shapes.alerts import Naming, Planned
+from shapes.phase import AlertRecipe
+from shapes.prepared import Prepared
+
+NAMING = Naming("0123abcd")
+OWN = AlertRules(own_names=True, object_label="deployment", id_annotation="example.io/id")
+NAMINGS = [NAMING, Naming("0123abcd", OWN), Naming("0123abcd", OWN, frozenset([AlertRecipe().family]))]
+WORDS = st.text(
+    st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1, max_size=12
+)
+RECIPES = st.builds(AlertRecipe, name=WORDS, namespace=WORDS, severity=WORDS) | st.just(AlertRecipe())
+NUMBERS = st.integers(0, 2000) | st.integers(0, 10**9)
+
+
+def wall(at_s: float) -> str:
+    return f"<{at_s}>"
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> list[Planned]:
+    """Alerts of one POST: mostly of one recipe, some repeating others' labels, some resolved."""
+    usual, numbers = draw(RECIPES), draw(st.lists(NUMBERS, min_size=1, max_size=5, unique=True))
+    got = []
+    for number in numbers:
+        subject = draw(st.just(number) | NUMBERS | st.just(7))
+        fired = draw(st.none() | st.none() | st.none() | st.just(0.5))
+        recipe = draw(st.just(usual) | st.just(usual) | RECIPES)
+        unusable = draw(st.sampled_from([False, False, False, True]))
+        at_s = draw(st.floats(0, 1e4))
+        got.append(Planned(number, subject, "chaos", at_s, recipe, fired_s=fired, unusable=unusable))
+    return got
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(batches(), min_size=1, max_size=3), st.sampled_from(NAMINGS))
+def test_spliced_is_the_same_bytes(several: list[list[Planned]], naming: Naming) -> None:
+    prepared = Prepared(naming, wall)
+    for batch in several:
+        assert prepared.body(batch) == alerts.body(naming, batch, wall)
+
+
+def test_a_percent_sign_and_a_sentinel_of_its_own_do_no_harm() -> None:
+    """A name may hold what the templates are made with."""
+    recipe = AlertRecipe("100 %b of %s", "2000-01-01T01:02:03.456789Z", "chaos-0123abcd-1234572")
+    for batch in ([Planned(1, 1, "", 1.0, recipe)], [Planned(n, n, "", 1.0, recipe) for n in range(3)]):
+        assert Prepared(NAMING, wall).body(batch) == alerts.body(NAMING, batch, wall)
+
+
+@given(st.floats(-1, 1e6))
+def test_a_time_is_written_to_the_microsecond(at_s: float) -> None:
+    """Whichever was written before; the same time always gives the same text."""
+    clock = RunClock()
+    zero = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=clock._zero_wall_us)
+    expected = zero + timedelta(microseconds=round(at_s * 1e6))
+    for at in (at_s, 0.0, at_s):
+        text = clock.rfc3339(at)
+    assert text == expected.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,137 @@
+"""The wire: nobody waits for a target that hangs, what finds no connection is unsent and told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import gevent
+from faulty_server import FaultyServer, wait_until
+
+from chaos_hooks.clock import RunClock
+from chaos_hooks.exchange import Exchange
+from chaos_hooks.http_response import HttpResponse
+from chaos_hooks.line import Heads
+from chaos_hooks.sender import Sender
+
+
+def sender_to(url: str, **changes: Any) -> Sender:
+    limits = {"connect_timeout_s": 5.0, "answer_timeout_s": 10.0, **changes}
+    return Sender(url, headers={}, clock=RunClock().now, **limits)
+
+
+def collected(sender: Sender, bodies: list[bytes]) -> list[Exchange]:
+    """Submit all at once, wait until all are over, and return the exchanges in the order of the bodies."""
+    over: dict[int, Exchange] = {}
+    for n, body in enumerate(bodies):
+        sender.submit(body, over.__setitem__, n)
+    wait_until(lambda: len(over) == len(bodies))
+    assert sender.pending == 0
+    return [over[n] for n in range(len(bodies))]
+
+
+def test_what_finds_no_connection_in_time_is_unsent_and_told() -> None:
+    """The target hangs, three connections are allowed: three are in doubt, the others provably not sent."""
+    with FaultyServer("silent") as server:
+        sender = sender_to(server.url, connect_timeout_s=0.3, answer_timeout_s=1.0, max_connections=3)
+        got = collected(sender, [b"x"] * 8)
+        seen = server.record()
+    assert [e.error for e in got[:3]] == ["answer: timed out"] * 3
+    assert [(e.reached, e.error) for e in got[3:]] == [("connect", "connect: none of 3 was free")] * 5
+    assert (len(seen.delivered), seen.connections) == (3, 3)
+
+
+def test_what_waits_takes_the_connection_that_comes_free() -> None:
+    with FaultyServer("good") as server:
+        sender = sender_to(server.url, max_connections=2)
+        got = collected(sender, [str(n).encode() for n in range(100)])
+        seen = server.record()
+    assert {e.reached for e in got} == {"done"}
+    assert sorted(map(int, seen.delivered)) == list(range(100))
+    assert seen.connections == 2
+
+
+def test_arrivals_go_on_while_nothing_is_answered() -> None:
+    """Each of 40 that fall due while the target hangs is on its way before the first is given up."""
+    with FaultyServer("silent") as server:
+        sender = sender_to(server.url, answer_timeout_s=60.0)
+        due: Iterator[int] = iter(range(40))
+        over: list[Exchange] = []
+        clock = RunClock()
+
+        def take(now_s: float) -> float | None:
+            n = next(due, None)
+            if n is None:
+                return None
+            sender.submit(str(n).encode(), lambda _, exchange: over.append(exchange))
+            return sender._clock() + 0.002
+
+        sender.pace(take)
+        server.until(lambda seen: len(seen.delivered) == 40)
+        assert (sender.pending, over) == (40, [])
+        sender.give_up()
+    assert [(e.reached, e.error) for e in over] == [("answer", "answer: given up")] * 40
+    assert clock.now() < 60
+
+
+def test_other_greenlets_run_while_the_wire_is_busy() -> None:
+    """A loop that always has something to do still shares the process."""
+    ticks = []
+
+    def tick() -> None:
+        while True:
+            ticks.append(1)
+            gevent.sleep(0)
+
+    with FaultyServer("good") as server:
+        sender = sender_to(server.url, max_connections=4)
+        other = gevent.spawn(tick)
+        collected(sender, [b"x"] * 500)
+        other.kill()
+    assert len(ticks) > 3
+
+
+def test_a_closed_wire_ends_when_all_is_over() -> None:
+    with FaultyServer("good") as server:
+        sender = sender_to(server.url)
+        over: list[Exchange] = []
+        sender.submit(b"x", lambda _, exchange: over.append(exchange))
+        sender.close()
+        loop = sender.wire._greenlet
+        assert loop is not None
+        loop.join(timeout=10)
+        assert loop.ready()
+        assert [e.reached for e in over] == ["done"]
+        server.until(lambda seen: seen.closed == 1)
+
+
+WHOLE = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}"
+
+
+def fed(data: bytes) -> HttpResponse:
+    response = HttpResponse()
+    response.feed(data)
+    return response
+
+
+def test_a_known_header_block_is_not_parsed_again() -> None:
+    heads = Heads()
+    assert heads.read(WHOLE) is None
+    heads.learn(WHOLE, fed(WHOLE))
+    assert heads.read(WHOLE) == (201, b"{}")
+    assert heads.read(WHOLE[:-2] + b"[]") == (201, b"[]")
+    for other in (WHOLE[:-1], WHOLE + b"x", WHOLE[:-2], WHOLE[1:], b"", b"\r\n\r\n"):
+        assert heads.read(other) is None
+
+
+def test_only_what_has_a_length_and_stays_is_learnt() -> None:
+    for head, body in (
+        (b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\nConnection: close", b"{}"),
+        (b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked", b"2\r\n{}\r\n0\r\n\r\n"),
+        (b"HTTP/1.1 204 No Content", b""),
+        (b"HTTP/1.1 100 Continue", b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}"),
+        (b"HTTP/1.1 201 Created", b"{}"),
+    ):
+        heads, data = Heads(), head + b"\r\n\r\n" + body
+        heads.learn(data, fed(data))
+        assert heads.read(data) is None, head
