@@ -162,3 +162,30 @@ def test_an_unknown_row_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> N
     assert main(["--rows", "recovery-after-31-s", "--quick"]) == 2
     assert main(["--list", "--rows", "reduced"]) == 0
     assert "ack-then-drop" in capsys.readouterr().out
+
+
+def test_a_miss_is_told_and_ends_with_1(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A defect that passes, and a run that was INVALID once and then is what it must be."""
+    tries: list[str] = []
+
+    def run(row: Row, seed: int, folder: Path) -> Outcome:
+        folder.mkdir(parents=True)
+        tries.append(row.name)
+        if row.name == "labels-lost":
+            return Outcome("PASS", triggered=3, without="PASS", detail="PASS: 0 of 5 lost")
+        late = len(tries) < 2
+        return Outcome("INVALID" if late else "SKIPPED", (), ("load_on_time",) if late else (), detail="late")
+
+    monkeypatch.setattr(trial, "run", run)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    code = main(["--rows", "gateway-without-redis,labels-lost", "--jobs", "1", "--json", str(tmp_path / "m")])
+    told = capsys.readouterr()
+
+    assert code == 1
+    assert tries == ["gateway-without-redis", "gateway-without-redis", "labels-lost"]
+    assert "1 of 2 rows are sound." in told.out
+    assert "labels-lost, seed 1: MISS: not convicted by payload_whole: PASS, PASS: 0 of 5 lost" in told.out
+    assert json.loads((tmp_path / "m").read_text())["sound"] is False
