@@ -99,7 +99,7 @@ INNOCENTS = (
     Row(
         "recovery-too-close",
         "recovery-close",
-        "noise-metrics-slow=0.7,recovery-late=3.3",
+        "noise-metrics-slow=0.8,recovery-late=3.3",
         allows=("recovery",),
         why="it lies within the error of the limit",
         states=("UNKNOWN",),

@@ -20,7 +20,7 @@ from sandbox.selftest.row import Row
 SCENARIOS = Path(__file__).with_name("scenarios")
 CHECKOUT = target.CHECKOUT
 _DEADLINE_S = 150.0
-_PAUSE_AFTER_S, _PAUSE_S = 1.0, 3.0
+_PAUSE_AFTER_S, _PAUSE_S = 2.0, 3.0
 _POLL_S = 0.1
 
 
@@ -81,14 +81,10 @@ def _act(row: Row, process: subprocess.Popen[bytes], folder: Path) -> bool:
     if row.act != "pause":
         return False
     deadline_s = time.monotonic() + _DEADLINE_S
-    ledger = None
-    while process.poll() is None and time.monotonic() < deadline_s:
-        ledger = next((folder / "runs").glob("*/ledger.jsonl"), None)
-        if ledger is not None and ledger.stat().st_size > 1000:
-            break
+    while not list((folder / "runs").glob("*/run.json")):
+        if process.poll() is not None or time.monotonic() > deadline_s:
+            return False
         time.sleep(_POLL_S)
-    if ledger is None or process.poll() is not None:
-        return False
     time.sleep(_PAUSE_AFTER_S)
     process.send_signal(signal.SIGSTOP)
     time.sleep(_PAUSE_S)
