@@ -101,8 +101,12 @@ class Columns:
             column = getattr(self, name)
             setattr(self, name, array(column.typecode, map(column.__getitem__, order)))
 
-    def add_unsent(self, numbers: Sequence[int]) -> None:
-        """Add alerts that were never begun."""
+    def give_up(self, row: int) -> None:
+        """Take back when an alert was begun and done: that was the master's, which gave it up."""
+        self.begun[row] = self.sent[row] = self.done[row] = NEVER
+
+    def add_unbegun(self, numbers: Sequence[int], told: int = 0) -> None:
+        """Add alerts of whose beginning nothing is recorded: they were never begun, or it is in doubt."""
         count = len(numbers)
         self.number.extend(numbers)
         self.subject.extend(numbers)
@@ -110,7 +114,7 @@ class Columns:
         for column in (self.begun, self.sent, self.done):
             column.extend(array("i", [NEVER]) * count)
         self.where.extend(array("H", [0]) * count)
-        self.told.extend(array("H", [0]) * count)
+        self.told.extend(array("H", [told]) * count)
 
 
 _NAMES = tuple(each.name for each in fields(Columns))[:8]

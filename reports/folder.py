@@ -24,7 +24,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from reports import ledger, ledger_lines, logs
+from reports import leases, ledger, ledger_lines, logs, workers
 from reports.history import (
     Asked,
     Attempt,
@@ -37,6 +37,7 @@ from reports.history import (
     Run,
 )
 from reports.interval import Interval
+from reports.workers import Worker
 
 FORMAT = 1
 
@@ -82,10 +83,14 @@ def read(folder: Path) -> History:
     """
     run = description(folder)
     damage: list[str] = []
-    attempts, sealed = _attempts(folder, run, damage)
+    taking_part = _workers(folder / workers.WORKERS, damage)
+    error_s = max((worker.error_s or 0.0 for worker in taking_part), default=0.0)
+    attempts, sealed = _attempts(folder, run, taking_part, damage)
     truth = _document(folder / "truth.json", damage)
     end = _document(folder / "end.json", damage)
-    injections = {line["name"]: _injection(line) for line in _lines(folder / "injections.jsonl", damage)}
+    injections = {
+        line["name"]: _injection(line, error_s) for line in _lines(folder / "injections.jsonl", damage)
+    }
     return History(
         run=run,
         attempts=attempts,
@@ -98,6 +103,7 @@ def read(folder: Path) -> History:
         ended_detail=end["detail"] if end else "",
         damage=tuple(damage),
         logs=logs.read(folder / "logs", run),
+        workers=taking_part,
     )
 
 
@@ -127,7 +133,9 @@ def description(folder: Path) -> Run:
         raise FolderError(f"{path}: is not a run's description ({problem}); name a run's folder") from None
 
 
-def _attempts(folder: Path, run: Run, damage: list[str]) -> tuple[Sequence[Attempt], bool]:
+def _attempts(
+    folder: Path, run: Run, taking_part: Sequence[Worker], damage: list[str]
+) -> tuple[Sequence[Attempt], bool]:
     """Return the attempts, and whether every ledger was sealed."""
     files = sorted(folder.glob("ledger*.bin"), key=lambda path: (path.name != "ledger.bin", path.name))
     if not files and (folder / "ledger.jsonl").exists():
@@ -135,11 +143,25 @@ def _attempts(folder: Path, run: Run, damage: list[str]) -> tuple[Sequence[Attem
     reader = ledger.Reader(damage)
     for path in files:
         reader.take(path)
-    return reader.attempts(run.planned), bool(files) and reader.sealed
+    settled = {name[len("ledger-") : -len(".bin")] for name in reader.whole}
+    settled |= {worker.name for worker in taking_part if worker.ended == "dead"}
+    in_doubt = leases.in_doubt(_lines(folder / workers.LEASES, damage), settled)
+    return reader.attempts(run.planned, in_doubt), bool(files) and reader.sealed
 
 
-def _injection(line: dict[str, Any]) -> Injection:
-    spans = {key: Interval(**line[key]) if line[key] else None for key in ("began", "ended")}
+def _workers(path: Path, damage: list[str]) -> tuple[Worker, ...]:
+    found = _document(path, damage)
+    return workers.of(found["workers"]) if found else ()
+
+
+def _injection(line: dict[str, Any], error_s: float) -> Injection:
+    """Return an injection; its times are the master's, the alerts' the workers', and both are compared."""
+    spans = {
+        key: Interval(line[key]["earliest_s"] - error_s, line[key]["latest_s"] + error_s)
+        if line[key]
+        else None
+        for key in ("began", "ended")
+    }
     return Injection(**{**line, **spans, "evidence": tuple(line["evidence"])})
 
 

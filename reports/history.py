@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from reports.interval import Interval
+from reports.workers import Worker
 
 
 class Outcome(StrEnum):
@@ -219,7 +220,8 @@ class Run:
 class History:
     """A run as recorded. ``resources`` is None when the truth was never read; ``stable`` tells that two
     readings of it in a row agreed. ``ended`` is completed, interrupted, failed, or empty if it died.
-    ``logs`` are those of the Gateway and of the components that the run's criteria name, and no others."""
+    ``logs`` are those of the Gateway and of the components that the run's criteria name, and no others.
+    ``workers`` sent the alerts of a distributed run."""
 
     run: Run
     attempts: Sequence[Attempt]
@@ -232,6 +234,12 @@ class History:
     ended_detail: str = ""
     damage: tuple[str, ...] = ()
     logs: tuple[Log, ...] = ()
+    workers: tuple[Worker, ...] = ()
+
+    @property
+    def clock_error_s(self) -> float:
+        """Return by how much the alerts' times may differ from the probes', which are the master's."""
+        return max((worker.error_s or 0.0 for worker in self.workers), default=0.0)
 
     def of(self, outcome: Outcome) -> list[Attempt]:
         """Return the attempts that ended so."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from reports.history import Outcome, Try
 from reports.ledger_frames import NEVER, microseconds, offset
 
 WORKER = "worker"  # Of an alert given up with the worker that was to send it.
+IN_DOUBT = Told(Outcome.INDETERMINATE, WORKER, None, "leased to a worker whose record ends before it")
 
 
 @dataclass(slots=True)
@@ -40,6 +42,7 @@ class Reader:
         # Of alerts tried again, by number and try, from the second on: when begun, and how it ended.
         self._again: defaultdict[int, dict[int, Try]] = defaultdict(dict)
         self.sealed = True
+        self.whole: set[str] = set()  # The names of the files with a seal that holds.
 
     def take(self, path: Path) -> None:
         """Read one ledger as far as it is whole."""
@@ -60,11 +63,14 @@ class Reader:
         except (ValueError, KeyError, TypeError, IndexError) as problem:
             self._note(file, str(problem))
             file.seal = None
-        self.sealed = self._as_sealed(file) and self.sealed
+        sealed = self._as_sealed(file)
+        self.sealed = sealed and self.sealed
+        self.whole |= {path.name} if sealed else set()
 
-    def attempts(self, planned: int) -> Attempts:
+    def attempts(self, planned: int, in_doubt: Collection[int] = ()) -> Attempts:
         """Return an attempt for each alert that was begun, by number, then for those of the plan that were
-        not: not one byte of them went out, as a killed writer's begin is on disk before its send."""
+        not: not one byte of them went out, as a killed writer's begin is on disk before its send. But where
+        the record of a worker ends too early, what it had is ``in_doubt``."""
         row = self._row
         self._make_room(max(self._again, default=0))
         each = {}
@@ -76,7 +82,10 @@ class Reader:
         self._columns.in_order()
         begun = [n >= 0 for n in row[:planned]]
         missing = [n for n in range(planned) if n >= len(begun) or not begun[n]]
-        self._columns.add_unsent(missing)
+        self._columns.add_unbegun([n for n in missing if n not in in_doubt])
+        doubtful = [n for n in missing if n in in_doubt]
+        if doubtful:
+            self._columns.add_unbegun(doubtful, self._place(IN_DOUBT))
         return Attempts(self._columns, each)
 
     def _frame(self, file: _File, frame: frames.Frame) -> None:
@@ -102,11 +111,13 @@ class Reader:
             file.wheres[code] = (place, number)
         else:
             outcome, kind, status, detail = values
-            told = Told(Outcome(outcome), kind, status, detail)
-            place = self._said.setdefault(told, len(self._said))
-            if place == len(self._columns.tolds):
-                self._columns.tolds.append(told)
-            file.tolds[code] = place
+            file.tolds[code] = self._place(Told(Outcome(outcome), kind, status, detail))
+
+    def _place(self, told: Told) -> int:
+        place = self._said.setdefault(told, len(self._said))
+        if place == len(self._columns.tolds):
+            self._columns.tolds.append(told)
+        return place
 
     def _begin(self, file: _File, frame: frames.Frame) -> None:
         self._make_room(max(frame.columns[0], default=0))
@@ -141,6 +152,8 @@ class Reader:
                 c.sent[place] = NEVER if sent == NEVER else offset(base_us + sent, due_us)
                 c.done[place] = offset(base_us + done, due_us)
                 c.told[place] = told
+                if c.tolds[told].kind == WORKER:
+                    c.give_up(place)
 
     def _end_again(
         self, file: _File, number: int, tries: int, frame: frames.Frame, how: tuple[int, int, int]

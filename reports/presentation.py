@@ -146,6 +146,7 @@ def reproduce(history: History) -> list[tuple[str, str]]:
     pairs = [("command", run.command or "not recorded"), ("seed", str(run.seed))]
     pairs += [(f"version of {name}", value) for name, value in sorted(run.versions.items())]
     pairs += [(f"target {name}", value) for name, value in sorted(run.target_facts.items())]
+    pairs += [(worker.name, worker.sentence) for worker in history.workers]
     return [*pairs, ("judge again", f"python -m reports {run.run_id}")]
 
 

@@ -44,10 +44,11 @@ def health(history: History, component: str) -> dict[str, list[Reading]]:
         Reading(o.asked_s, o.answered_s, o.ok, "ready" if o.ok else f"not ready ({o.error})")
         for o in history.samples(READY)
     ]
+    error_s = history.clock_error_s
     answers = [
         Reading(
-            t.begun_s if t.begun_s is not None else a.due_s,
-            t.done_s,
+            (t.begun_s if t.begun_s is not None else a.due_s) - error_s,
+            t.done_s + error_s,
             t.outcome is Outcome.ACKED,
             f"alert {a.number} {t.outcome.value} {t.kind}",
         )

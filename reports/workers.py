@@ -20,7 +20,8 @@ LEASES, WORKERS = "leases.jsonl", "workers.json"
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """One worker's part. Its clock's offset to the master's was measured; its times are right to ``error_s``.
+    """One worker's part: how many alerts it was leased, how many leases it refused. Its clock's offset to the
+    master's was measured; its times are right to ``error_s``.
 
     ``ended``: sealed (its ledger is whole), dead (its process ended, its ledger was read from its disk), or
     lost (what it had and did not tell is INDETERMINATE).
@@ -35,10 +36,17 @@ class Worker:
     refused: int
     ended: str
 
+    @property
+    def sentence(self) -> str:
+        """Return its part in a line."""
+        clock = "never compared" if self.error_s is None else f"right to {self.error_s * 1000:.1f} ms"
+        shares = f"leased {self.leased} alerts, refused {self.refused} leases"
+        return f"{self.host}, process {self.pid}: {shares}, its record {self.ended}, its clock {clock}"
 
-def document(workers: Sequence[Worker]) -> list[dict[str, Any]]:
+
+def document(workers: Sequence[Worker]) -> dict[str, Any]:
     """Return what is written of them."""
-    return [asdict(worker) for worker in workers]
+    return {"workers": [asdict(worker) for worker in workers]}
 
 
 def of(value: Sequence[dict[str, Any]]) -> tuple[Worker, ...]:

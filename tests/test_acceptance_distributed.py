@@ -69,7 +69,7 @@ def name_of(master: Locust, worker: Locust) -> str:
 
 def workers_of(folder: Path) -> dict[str, dict[str, Any]]:
     """Return what is recorded of each worker."""
-    return {entry["name"]: entry for entry in json.loads((folder / "workers.json").read_text())}
+    return {w["name"]: w for w in json.loads((folder / "workers.json").read_text())["workers"]}
 
 
 def check_sums(history: History, planned: int) -> None:
