@@ -18,6 +18,7 @@ from chaos_hooks.ledger_copy import LedgerCopy
 from chaos_hooks.line_file import LineFile
 from chaos_hooks.orders import Orders
 from chaos_hooks.peer_clock import Estimate
+from chaos_hooks.usage import Usage
 from reports import workers
 from reports.history import Outcome
 from shapes import load, ranges, slices
@@ -59,13 +60,9 @@ class FleetEmitter:
         self._fail = fail
         self._say = say
         self._dealer = Dealer()
+        self._usage = Usage()
         self._record = LineFile(self._folder / workers.LEASES, new=True)
         self._started = self._stopped = self._finishing = self._settled = False
-
-    @property
-    def stopped(self) -> bool:
-        """Return whether nothing more is leased."""
-        return self._stopped
 
     @property
     def begun(self) -> int:
@@ -124,7 +121,7 @@ class FleetEmitter:
         self._fleet.attend("", None)
         parts = list(self.parts.values())
         fleet_part.settle(parts, self._ledger, self._plan, self._clock.now(), self._say)
-        fleet_part.write(self._folder / workers.WORKERS, parts)
+        fleet_part.write(self._folder / workers.WORKERS, parts, self._usage.used())
         self._record.close()
 
     def joined(self, member: Member) -> None:

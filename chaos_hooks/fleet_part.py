@@ -14,6 +14,7 @@ from chaos_hooks.fleet import Member
 from chaos_hooks.ledger import Ledger
 from chaos_hooks.ledger_copy import LedgerCopy
 from chaos_hooks.peer_clock import Estimate
+from chaos_hooks.usage import Used
 from reports import ledger_frames, workers
 from shapes import ranges
 from shapes.alerts import Planned
@@ -94,6 +95,7 @@ class Part:
             leased=sum(run[1] for runs in self.leases.values() for run in runs),
             refused=self.refused,
             ended=self.ended,
+            used=self.figures.get("used"),
         )
 
 
@@ -118,13 +120,14 @@ def settle(
             )
 
 
-def write(path: Path, parts: Sequence[Part]) -> None:
-    """Write down who took part.
+def write(path: Path, parts: Sequence[Part], master: Used) -> None:
+    """Write down who took part, and what the master itself used.
 
     Raises:
         RecordError: if the disk does not take it.
     """
     try:
-        path.write_text(json.dumps(workers.document([part.told() for part in parts]), indent=1) + "\n")
+        told = workers.document([part.told() for part in parts], master)
+        path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     except OSError as problem:
         raise RecordError(f"{path}: cannot be written ({problem.strerror}); make room") from None

@@ -21,6 +21,7 @@ from chaos_hooks.ledger import Ledger
 from chaos_hooks.orders import Orders
 from chaos_hooks.peer_clock import Estimate
 from chaos_hooks.post import NO_MORE, Post
+from chaos_hooks.usage import Usage
 from shapes.alerts import Planned
 
 _STREAM_S = 0.1
@@ -51,6 +52,7 @@ class WorkerRun:
         self._wanted = self._sent_to = 0
         self._moved_s = time.monotonic()
         self._over = gevent.event.Event()
+        self._usage = Usage()
         self._ledger: Ledger | None = None
         self._emitter: Emitter | None = None
         try:
@@ -151,10 +153,12 @@ class WorkerRun:
     def _tell(self) -> None:
         """Tell the master how far it is, for those who watch."""
         assert self._ledger
-        while not self._over.is_set():
+        over = False
+        while not over:
+            over = self._over.wait(_FIGURES_S)
             counts = {outcome.value: count for outcome, count in self._ledger.counts.items()}
-            self._post.tell("figures", run=self.run_id, begun=self._ledger.begun, counts=counts)
-            self._over.wait(_FIGURES_S)
+            told = {"begun": self._ledger.begun, "counts": counts, "used": self._usage.used()}
+            self._post.tell("figures", run=self.run_id, **told)
 
     def _fail(self, problem: BaseException) -> None:
         self._send("trouble", {"what": f"{self._name}: {problem}"})

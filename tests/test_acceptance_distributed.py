@@ -102,6 +102,7 @@ def test_forked_workers_share_the_load_and_the_master_judges(runs: Path) -> None
     assert {w["ended"] for w in found.values()} == {"sealed"}
     # On one machine there is one clock: the estimate must be right to its own error.
     assert all(abs(w["offset_s"]) <= w["error_s"] < 1.0 for w in found.values())
+    assert all(w["used"]["cpu_s"] > 0 and w["used"]["memory_mib"] > 1 for w in found.values())
     assert len(history.of(Outcome.ACKED)) == 200
     assert alive(started) == []
 

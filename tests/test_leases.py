@@ -14,6 +14,7 @@ from reports import leases, ledger_frames, workers
 from reports.history import Attempt, Outcome
 from reports.workers import Worker
 
+USED = {"cpu_s": 2.0, "over_s": 10.0, "memory_mib": 80.4}
 LEASED = "leased to a worker whose record ends before it"
 
 
@@ -65,10 +66,10 @@ def test_the_clocks_error_is_part_of_every_comparison(tmp_path: Path) -> None:
     plain = histories.history()
     path = live(plain, tmp_path / "run")
     taking_part = [
-        Worker("worker-0", "here", 7, 0.25, 0.004, 100, 0, "sealed"),
+        Worker("worker-0", "here", 7, 0.25, 0.004, 100, 0, "sealed", USED),
         Worker("worker-1", "there", 8, None, None, 0, 0, "lost"),
     ]
-    (path / "workers.json").write_text(json.dumps(workers.document(taking_part)))
+    (path / "workers.json").write_text(json.dumps(workers.document(taking_part, USED)))
     found = run_folder.read(path)
 
     assert found.workers == tuple(taking_part)
@@ -79,5 +80,6 @@ def test_the_clocks_error_is_part_of_every_comparison(tmp_path: Path) -> None:
         assert abs(before.began.earliest_s - 0.004 - after.began.earliest_s) < 1e-9
         assert abs(before.began.latest_s + 0.004 - after.began.latest_s) < 1e-9
     assert taking_part[0].sentence == (
-        "here, process 7: leased 100 alerts, refused 0 leases, its record sealed, its clock right to 4.0 ms"
+        "here, process 7: leased 100 alerts, refused 0 leases, its record sealed, its clock right to 4.0 ms, "
+        "20% of a core and 80 MiB used"
     )
