@@ -9,7 +9,7 @@ import time
 _UNITS_A_MIB = 1024 * 1024 if sys.platform == "darwin" else 1024
 
 
-# cpu_s and over_s: seconds of processor, and of time; memory_mib: the most at once, in the process's whole life
+# cpu_s and over_s: seconds of processor and of time; memory_mib: the most at once in the process's life.
 Used = dict[str, float]
 
 
