@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import gevent
 import gevent.event
 
+from chaos_hooks.cool_down import CoolDown
 from chaos_hooks.delivery import Told
 from chaos_hooks.errors import RecordError
 from chaos_hooks.fleet import Fleet
@@ -57,6 +58,7 @@ class CampaignRun:
         self._fleet = fleet
         self._changed = gevent.event.Event()
         self._over = gevent.event.Event()
+        self._cool_down = CoolDown(options, say, lambda: bool(self.broken_off))
         self._greenlet = gevent.spawn(self._run)
 
     def emit(self) -> None:
@@ -101,8 +103,11 @@ class CampaignRun:
                     continue
                 if isinstance(self._entries, Sized) and len(self._entries) > 1:
                     self._say(f"\n{index + 1} of {len(self._entries)}: {entry.scenario.name}")
-                self.results[index] = self._one(entry)
-                self._finished(index, self.results[index])
+                result = self._rested(entry)
+                if result is None:
+                    return  # What was never begun is to be run when this is gone on with.
+                self.results[index] = result
+                self._finished(index, result)
             self._whole = True
         except RecordError as problem:
             self.problem = str(problem)
@@ -110,6 +115,24 @@ class CampaignRun:
         finally:
             self._over.set()
             self._changed.set()
+
+    def _rested(self, entry: Entry) -> Result | None:
+        """Run one entry; in a campaign, against a target that is not started anew, once it is steady.
+
+        None: it was broken off before that.
+        """
+        alone = isinstance(self._entries, Sized) and len(self._entries) == 1
+        if alone or not self._cool_down.concerns(entry.target):
+            return self._one(entry)
+        lack = self._cool_down.lacks(entry.target)
+        if self.broken_off:
+            return None
+        if lack:
+            return Result(None, None, lack)
+        result = self._one(entry)
+        if self.current:
+            self._cool_down.clean(entry.target, self.current.bench.naming)
+        return result
 
     def _one(self, entry: Entry) -> Result:
         run = LiveRun(entry.scenario, entry.target, self._options, self._say, self._told, self._fleet)

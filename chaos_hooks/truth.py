@@ -88,6 +88,31 @@ class Truth:
             return found
         return replace(found, differs=self._sent.differences(item, found, naming))
 
+    def delete(self, naming: Naming) -> int:
+        """Delete the run's resources, and no others; return how many there were.
+
+        Raises:
+            TruthError: if one cannot be deleted.
+        """
+        found = self.read(naming)
+        for resource in found:
+            try:
+                self._api.delete_namespaced_custom_object(
+                    self._rules.group,
+                    self._rules.version,
+                    self._endpoints.namespace,
+                    self._rules.plural,
+                    resource.name,
+                    _request_timeout=_TIMEOUT_S,
+                )
+            except kubernetes.client.ApiException as problem:
+                if problem.status != 404:  # Somebody was faster.
+                    told = f"{problem.status} {problem.reason}"
+                    raise TruthError(f"deleting {resource.name}: {told}") from None
+            except (urllib3.exceptions.HTTPError, OSError) as problem:
+                raise TruthError(f"deleting {resource.name}: {type(problem).__name__}") from None
+        return len(found)
+
     def _items(self) -> Iterator[Mapping[str, Any]]:
         more = ""
         while True:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from shapes import alert_rules, allow, document, endpoints, metric, units
+from shapes import alert_rules, allow, cool_down, document, endpoints, metric, units
 from shapes.alert_rules import AlertRules
 from shapes.allow import Allow
+from shapes.cool_down import CoolDown
 from shapes.document import DocumentError, Node
 from shapes.endpoints import Endpoints
 from shapes.metric import Metric
@@ -79,6 +80,7 @@ class Target:
     alerts: AlertRules = alert_rules.PLAIN
     undecidable: Mapping[str, str] = field(default_factory=dict)
     allow: Allow = allow.NOTHING_SAID
+    cool_down: CoolDown = field(default_factory=CoolDown)
 
 
 def names(folder: Path) -> list[str]:
@@ -129,6 +131,7 @@ def parse(root: Node, name: str) -> Target:
         "alerts",
         "undecidable",
         "allow",
+        "cool_down",
     )
     top = root.fields(required=("title",), optional=optional)
     timeouts = top["timeouts"].fields(optional=("connect", "answer")) if "timeouts" in top else {}
@@ -152,6 +155,7 @@ def parse(root: Node, name: str) -> Target:
         alerts=alert_rules.parse(top["alerts"]) if "alerts" in top else AlertRules(),
         undecidable=_words(top["undecidable"]) if "undecidable" in top else {},
         allow=allow.parse(top["allow"]) if "allow" in top else allow.NOTHING_SAID,
+        cool_down=cool_down.parse(top["cool_down"]) if "cool_down" in top else CoolDown(),
     )
 
 
