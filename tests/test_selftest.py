@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -114,7 +115,10 @@ def test_the_matrix_counts_what_proves_something() -> None:
         "close: no trial proved anything (0 VOID, 1 INVALID)\n"
     )
     assert [row["hits"] for row in told["rows"]] == [1, 0]
-    json.dumps(told)
+    again = matrix.recorded(
+        [json.loads(json.dumps(told))] * 2, (GUILTY, replace(CLOSE, plants="labels-lost"))
+    )
+    assert [(score.row, score.hits, score.number(VOID)) for score in again] == [(GUILTY, 2, 2)]
 
 
 @pytest.mark.parametrize("row", rows.ALL, ids=lambda row: row.name)
@@ -189,3 +193,5 @@ def test_a_miss_is_told_and_ends_with_1(
     assert "1 of 2 rows are sound." in told.out
     assert "labels-lost, seed 1: MISS: not convicted by payload_whole: PASS, PASS: 0 of 5 lost" in told.out
     assert json.loads((tmp_path / "m").read_text())["sound"] is False
+    assert main(["--recorded", str(tmp_path / "m")]) == 1
+    assert sorted(capsys.readouterr().out.splitlines()) == sorted(told.out.splitlines())

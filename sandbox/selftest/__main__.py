@@ -62,23 +62,29 @@ def main(arguments: list[str] | None = None) -> int:
         for row in chosen:
             print(f"{row.name:28} {row.scenario:16} {row.wants or ' or '.join(row.states)}")
         return 0
+    if asked.recorded:
+        documents = [json.loads(path.read_text(encoding="utf-8")) for path in asked.recorded]
+        return _told(matrix.recorded(documents, tuple(chosen)), asked.json)
     folder = Path(tempfile.mkdtemp(prefix="alertstorm-selftest-"))
     selftest = Selftest(chosen, folder)
-    interrupted = False
     try:
         selftest.run(range(asked.first_seed, asked.first_seed + asked.seeds), asked.jobs)
     except KeyboardInterrupt:
-        interrupted = True
-    print(matrix.text(selftest.scores), end="")
-    if asked.json:
-        asked.json.write_text(json.dumps(matrix.document(selftest.scores), indent=1) + "\n", encoding="utf-8")
+        _told(selftest.scores, asked.json)
+        return 130
     if not any(folder.iterdir()):
         folder.rmdir()
-    if interrupted:
-        return 130
-    sound = sum(score.sound for score in selftest.scores)
-    print(f"\n{sound} of {len(selftest.scores)} rows are sound.")
-    return 0 if sound == len(selftest.scores) else 1
+    return _told(selftest.scores, asked.json)
+
+
+def _told(scores: list[Score], path: Path | None) -> int:
+    """Print the matrix, write it into a file if there is one; the exit code."""
+    print(matrix.text(scores), end="")
+    if path:
+        path.write_text(json.dumps(matrix.document(scores), indent=1) + "\n", encoding="utf-8")
+    sound = sum(score.sound for score in scores)
+    print(f"\n{sound} of {len(scores)} rows are sound.")
+    return 0 if scores and sound == len(scores) else 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -93,6 +99,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--first-seed", type=int, default=1, metavar="N", help="the first of the seeds (1)")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="rows at a time (2)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the matrix for programs, too")
+    told = "run nothing: put together what earlier runs wrote with --json"
+    parser.add_argument("--recorded", type=Path, nargs="+", metavar="FILE", help=told)
     parser.add_argument("--list", action="store_true", help="print the rows, run nothing")
     return parser
 

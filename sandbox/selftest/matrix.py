@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from sandbox.selftest.row import Row
 from sandbox.selftest.score import INVALID, VOID, Score
+from sandbox.selftest.trial import Outcome
 
 _DEFECTS = ("defect", "scenario", "must convict", "bites", "convicted by", "disabled", "hits", "95 % bound")
 _INNOCENTS = ("innocent", "scenario", "planted", "must be", "was", "hits", "95 % bound")
@@ -25,6 +27,31 @@ def document(scores: list[Score]) -> dict[str, Any]:
     """The same for programs."""
     sound = all(score.sound for score in scores)
     return {"schema": "alertstorm-selftest-v1", "sound": sound, "rows": [_row(score) for score in scores]}
+
+
+def recorded(documents: list[dict[str, Any]], known: tuple[Row, ...]) -> list[Score]:
+    """The scores that earlier runs wrote, put together, each trial graded again. What was run of a row that
+    is no more, or that planted or wanted something else then, is left out."""
+    scores = {row.name: Score(row) for row in known}
+    for told in (row for document in documents for row in document["rows"]):
+        score = scores.get(told["name"])
+        if score is None or (told["plants"], told["wants"] or "") != (score.row.plants, score.row.wants):
+            continue
+        for each in told["trials"]:
+            score.add(each["seed"], _outcome(each))
+    return [score for score in scores.values() if score.trials]
+
+
+def _outcome(told: dict[str, Any]) -> Outcome:
+    return Outcome(
+        told["state"],
+        tuple(told["failed"]),
+        tuple(told["undecided"]),
+        told["triggered"],
+        told["without"] or "",
+        told.get("detail", ""),
+        told["took_s"],
+    )
 
 
 def _defect(score: Score) -> tuple[str, ...]:
@@ -105,6 +132,7 @@ def _row(score: Score) -> dict[str, Any]:
                 "triggered": got.triggered,
                 "without": got.without or None,
                 "took_s": got.took_s,
+                "detail": got.detail,
             }
             for seed, got, graded, why in score.trials
         ],
