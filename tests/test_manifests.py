@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -321,3 +322,19 @@ def test_each_kind_of_experiment_is_known_to_its_backend() -> None:
     assert plurals == experiment.PLURALS
     for labels in pods.LABELS.values():
         assert _matching(dict(labels))
+
+
+def test_the_page_names_every_scenario_folder_and_manifest_that_there_is() -> None:
+    """docs/cluster.md: a row for each scenario with the backend that it has; every folder is there."""
+    page = (HOME / "docs/cluster.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    for name in scenario.names(HOME / "scenarios"):
+        planned = scenario.find(HOME / "scenarios", name, "plan")
+        shown = planned.variant_of if f"`{name}`" not in page else name
+        (row,) = [line for line in rows if f"`{shown}`" in line.split("|")[1]]
+        for fault in planned.broken_in("cluster").faults:
+            assert f"`{fault.inject}`" in row.split("|")[3]
+            assert f"`{fault.options.get('manifest', fault.inject)}`" in row.split("|")[3]
+    for path in re.findall(r"`(manifests/[a-z/-]+)`", page):
+        assert (HOME / path).is_dir(), path
+    assert {f"manifests/{folder}" for folder in FOLDERS} <= set(re.findall(r"`(manifests/[a-z-]+)`", page))
