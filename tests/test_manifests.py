@@ -338,3 +338,10 @@ def test_the_page_names_every_scenario_folder_and_manifest_that_there_is() -> No
     for path in re.findall(r"`(manifests/[a-z/-]+)`", page):
         assert (HOME / path).is_dir(), path
     assert {f"manifests/{folder}" for folder in FOLDERS} <= set(re.findall(r"`(manifests/[a-z-]+)`", page))
+
+
+def test_the_image_holds_what_backends_and_the_example_need() -> None:
+    """The experiments are read from their folder at run time, and the example runs the reference Gateway."""
+    copied = re.findall(r"^COPY (\S+) \S+$", (MANIFESTS / "locust/Dockerfile").read_text(), re.MULTILINE)
+
+    assert {"manifests", "sandbox", "chaos_hooks", "scenarios"} <= set(copied)
