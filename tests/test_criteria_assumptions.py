@@ -11,6 +11,7 @@ from histories import attempt, history, injection, resource, told
 from reports.criteria import fault_bit, ledger_whole, load_on_time
 from reports.finding import Finding, Status
 from reports.history import History, Outcome
+from reports.workers import Worker
 
 SEEN = "PING of 127.0.0.1:6379 refused at 2.05 s"
 BIT_MEND = "see the injector's evidence and the logs of the run folder"
@@ -175,6 +176,10 @@ NOT_WHOLE = {
     "interrupted": (history(ended="interrupted"), DIED.format("interrupted")),
     "failed, and why": (history(ended="failed", ended_detail="disk full"), DIED.format("disk full")),
     "unsealed": (history(sealed=False), "the ledger is not sealed"),
+    "a dead worker": (
+        replace(history(), workers=(Worker("worker-1", "h", 7, 0.0, 0.001, 9, 0, "dead"),)),
+        "worker-1 did not seal its ledger (dead)",
+    ),
     "truth not read": (history(resources=None), "the RemediationRequests were not read"),
     "truth unstable": (
         history(stable=False),

@@ -17,6 +17,9 @@ def check(history: History) -> Finding:
         problems.append(f"the run did not end by itself ({history.ended_detail or how})")
     if not history.sealed:
         problems.append("the ledger is not sealed")
+    problems += [
+        f"{w.name} did not seal its ledger ({w.ended})" for w in history.workers if w.ended != "sealed"
+    ]
     if len({a.number for a in history.attempts}) != history.run.planned:
         problems.append(f"{len(history.attempts)} outcomes for {history.run.planned} planned alerts")
     if history.resources is None:
