@@ -75,10 +75,7 @@ class Part:
             return False
         begins = self.copy.add(0, b"")
         data = data[begins:]
-        try:
-            self.copy.add(begins, data[: ledger_frames.whole(data, begins)])
-        except ValueError:
-            return False  # It is damaged; what came of it before is kept.
+        self.copy.add(begins, data[: ledger_frames.whole(data, begins)])
         return True
 
     def given_up(self, planned: Iterable[Planned]) -> list[Planned]:

@@ -8,6 +8,7 @@ status subresource, a duration that counts from the creation, one-shots that nev
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,10 +23,11 @@ PAUSE = "gcr.io/google-containers/pause:latest"
 class FakeChaosMesh:
     """The objects, and how the controllers misbehave:
 
-    ``installed``; ``alive``: whether they work at all; ``slow``: so many reconciles do nothing;
-    ``apply_error``, ``recover_error``: what a daemon answers each time; ``spares``: so many targets never get
-    the fault; ``without_effect``: records say injected and nothing happens; ``over_after``: so many
-    reconciles after the injection all targets recover by themselves, as when their pods went.
+    ``installed``; ``alive``: whether they work at all; ``looks``: whether they look targets up; ``slow``: so
+    many reconciles do nothing; ``apply_error``, ``recover_error``: what a daemon answers each time;
+    ``spares``: so many targets never get the fault; ``without_effect``: records say injected and nothing
+    happens; ``over_after``: so many reconciles after the injection all targets recover by themselves, as
+    when their pods went.
     """
 
     def __init__(self, cluster: Any) -> None:
@@ -33,12 +35,16 @@ class FakeChaosMesh:
         self.objects: dict[tuple[str, str, str], dict[str, Any]] = {}
         self.installed = True
         self.alive = True
+        self.looks = True
         self.slow = 0
         self.apply_error = ""
         self.recover_error = ""
         self.spares = 0
         self.without_effect = False
         self.over_after: int | None = None
+        # What really happens to what a pod stands for.
+        self.on_strike: Callable[[str, str], None] = lambda *_: None
+        self.on_end: Callable[[str], None] = lambda *_: None
 
     def answer(
         self, method: str, namespace: str, plural: str, name: str, query: dict[str, str], body: Any
@@ -132,7 +138,9 @@ class FakeChaosMesh:
         one_shot = spec.get("action") in _ONE_SHOT
         left = [] if one_shot else [r for r in records or () if r["phase"] != "Not Injected"]
         if records is None:
-            self._select(item)
+            # What is seen of the first reconcile is what it wrote before it looked the targets up.
+            if item["reconciles"] > 1 and self.looks:
+                self._select(item)
         elif stop:
             self._recover(item, records)
         elif item["reconciles"] > self.slow + 2:
@@ -173,6 +181,7 @@ class FakeChaosMesh:
                 _note(record, "Failed", "Apply", self.apply_error)
             elif index >= self.spares:
                 if not self.without_effect:
+                    self.on_strike(item["spec"].get("action", ""), record["id"].split("/")[1])
                     self._strike(item["spec"].get("action", ""), record["id"])
                 record["phase"] = "Injected"
                 record["injectedCount"] += 1
@@ -193,6 +202,7 @@ class FakeChaosMesh:
                     self._end(record)
 
     def _end(self, record: dict[str, Any]) -> None:
+        self.on_end(record["id"].split("/")[1])
         record["phase"] = "Not Injected"
         record["recoveredCount"] += 1
         _note(record, "Succeeded", "Recover")

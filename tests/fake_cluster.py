@@ -64,6 +64,7 @@ class FakeCluster:
         self.replaces = True
         self.ready_after_reads = 2
         self.chaos = FakeChaosMesh(self)
+        self.hands_on: Callable[[str, str, dict[str, str], Any], Answer] | None = None
         self.url = ""
 
     def run_example(self) -> None:
@@ -164,6 +165,8 @@ class FakeCluster:
             if refused is not None:
                 return refused
             try:
+                if self.hands_on and "/remediationrequests" in path:
+                    return self.hands_on(method, path, query, body)
                 return self._answer(method, path.strip("/").split("/"), query, body)
             except Refusal as refusal:
                 return refusal.answer
@@ -259,7 +262,7 @@ def serving(cluster: FakeCluster) -> Iterator[FakeCluster]:
         thread.join(10)
 
 
-def kubeconfig(folder: Path, url: str) -> str:
+def kubeconfig(folder: Path, url: str, current: str = "nowhere") -> str:
     """Write a kubeconfig of two contexts, `kind-test` and one that leads nowhere, and return its path."""
     path = folder / "kubeconfig"
     clusters = {"kind-test": url, "nowhere": "http://127.0.0.1:9"}
@@ -269,7 +272,7 @@ def kubeconfig(folder: Path, url: str) -> str:
         "clusters": [{"name": name, "cluster": {"server": server}} for name, server in clusters.items()],
         "users": [{"name": "tester", "user": {"token": "any"}}],
         "contexts": [{"name": n, "context": {"cluster": n, "user": "tester"}} for n in clusters],
-        "current-context": "nowhere",
+        "current-context": current,
     }
     path.write_text(json.dumps(document))
     return str(path)

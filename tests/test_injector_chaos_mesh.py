@@ -13,7 +13,7 @@ import strict_schema
 from fake_cluster import FakeCluster
 from injecting import Broken, fault, why_not
 
-from chaos_hooks import experiment, injection, journal, preflight
+from chaos_hooks import experiment, experiment_watch, injection, journal, preflight
 from chaos_hooks.clock import RunClock
 from chaos_hooks.errors import SetupError
 from chaos_hooks.injection import InjectionError
@@ -30,7 +30,7 @@ def cluster() -> Iterator[FakeCluster]:
 
 @pytest.fixture
 def endpoints(cluster: FakeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Endpoints:
-    monkeypatch.setattr(chaos_mesh, "_POLL_S", 0.005)
+    monkeypatch.setattr(experiment_watch, "POLL_S", 0.005)
     config = fake_cluster.kubeconfig(tmp_path, cluster.url)
     return Endpoints(
         kubeconfig=config, context="kind-test", pods_namespace="default", run_id="redis-master-failure-1"
@@ -38,8 +38,9 @@ def endpoints(cluster: FakeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_INJECTED_WITHIN_S", "_SHOWN_WITHIN_S", "_GONE_WITHIN_S"):
-        monkeypatch.setattr(chaos_mesh, name, 0.2)
+    monkeypatch.setattr(chaos_mesh, "_SHOWN_WITHIN_S", 0.2)
+    for name in ("INJECTED_WITHIN_S", "GONE_WITHIN_S"):
+        monkeypatch.setattr(experiment_watch, name, 0.2)
 
 
 def _refused(endpoints: Endpoints, **options: Any) -> str:
@@ -312,6 +313,29 @@ def test_pods_that_went_before_the_injection_are_told(cluster: FakeCluster, endp
     assert not cluster.chaos.objects
 
 
+def test_for_a_moment_every_experiment_selects_nothing(
+    cluster: FakeCluster, endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Conditions are written before the targets are looked up: Selected=False counts with its warning, or
+    when it lasts."""
+    seen: list[str] = []
+    keep = experiment_watch.state
+
+    def note(*place: Any) -> Any:
+        found = keep(*place)
+        seen.append(f"{found.selected} {len(found.records)}" if found else "gone")
+        return found
+
+    monkeypatch.setattr(experiment_watch, "state", note)
+    assert Broken(endpoints, fault("chaos_mesh", manifest="redis-network-partition")).effect.seen
+    assert seen[0] == "False 0"
+
+    cluster.chaos.objects.clear()
+    cluster.chaos.looks = False
+    monkeypatch.setattr(experiment_watch, "NOTHING_AFTER_S", 0.1)
+    assert _refused(endpoints, manifest="redis-network-partition").endswith(" selects no pod")
+
+
 def test_conditions_alone_are_never_believed(
     cluster: FakeCluster, endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -416,7 +440,7 @@ def test_a_finalizer_that_stays_is_reported_and_never_removed(
 ) -> None:
     """What holds it, what its records say and what to do; and a later sweep finds it healed."""
     broken = Broken(endpoints, fault("chaos_mesh", manifest="buffer-expiration"))
-    monkeypatch.setattr(chaos_mesh, "_GONE_WITHIN_S", 0.2)
+    monkeypatch.setattr(experiment_watch, "GONE_WITHIN_S", 0.2)
     cluster.chaos.recover_error = "TaskID not found"
 
     for _ in range(2):
@@ -478,7 +502,7 @@ def test_the_next_start_sweeps_what_a_killed_run_left(
     backend.inject(write)
     kept.close()
     assert made == [0]
-    monkeypatch.setattr(chaos_mesh, "_GONE_WITHIN_S", 0.2)
+    monkeypatch.setattr(experiment_watch, "GONE_WITHIN_S", 0.2)
     cluster.chaos.recover_error = "TaskID not found"
     with pytest.raises(SetupError, match=r"fault down is still on .*TaskID not found"):
         preflight.sweep(tmp_path / "runs", Endpoints(), RunClock())

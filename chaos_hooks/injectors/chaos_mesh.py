@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import gevent
 import yaml
 
-from chaos_hooks import experiment, experiment_evidence, experiment_status, pods, redis_set
+from chaos_hooks import experiment, experiment_evidence, experiment_watch, pods, redis_set
 from chaos_hooks.clock import RunClock
 from chaos_hooks.experiment import Experiment, Selection
 from chaos_hooks.experiment_status import State
@@ -22,10 +22,7 @@ from shapes.target import Endpoints
 
 # Chaos Mesh counts a duration from the creation: it must outlast the injecting and the fault.
 _LEASE_MARGIN_S = 30.0
-_INJECTED_WITHIN_S = 20.0
 _SHOWN_WITHIN_S = 10.0
-_GONE_WITHIN_S = 60.0
-_POLL_S = 0.25
 _MOST_PODS = 6
 
 
@@ -114,7 +111,7 @@ class Injector:
             made = api.create(wanted.place, wanted.body)
             created = Interval(asked_s, self._clock.now())
             self._created = (created, made["metadata"].get("creationTimestamp", ""))
-            state = self._await_injected(api, wanted)
+            state = experiment_watch.await_injected(api, wanted, self._clock)
             began, told = experiment_evidence.injected(state, created, self._clock.now())
             shown, line = self._await_shown(api, wanted, state, before)
         except InjectionError:
@@ -132,7 +129,7 @@ class Injector:
         api = self._api(undo["kubeconfig"], undo["context"])
         place = Place(experiment.GROUP, experiment.VERSION, undo["namespace"], undo["plural"])
         name, asked_s = str(undo["name"]), self._clock.now()
-        last = self._state(api, place, name)
+        last = experiment_watch.state(api, place, name)
         if last is None:
             return Effect(Interval(asked_s, self._clock.now()), True, (f"{name} is gone already",))
         if not last.ours:
@@ -143,7 +140,7 @@ class Injector:
         except Refused as problem:
             if problem.status != 404:
                 raise
-        last = self._await_gone(api, place, name, last)
+        last = experiment_watch.await_gone(api, place, name, last, self._clock)
         gone = Interval(asked_s, self._clock.now())
         told = experiment_evidence.recovered(last, gone)
         return Effect(early or gone, True, (*cut_short, f"{name} deleted, gone in {gone}", *told))
@@ -180,40 +177,6 @@ class Injector:
             return [pod for pod in found if pod.name in selection.names]
         return [pod for pod in found if not selection.phases or pod.phase in selection.phases]
 
-    def _await_injected(self, api: KubernetesApi, wanted: Experiment) -> State:
-        end_s, last, problem = self._clock.now() + _INJECTED_WITHIN_S, None, ""
-        while True:
-            try:
-                last = experiment_status.read(api.get(wanted.place, wanted.name))
-            except InjectionError as error:
-                if isinstance(error, Refused) and error.status == 404:
-                    raise InjectionError(f"{wanted.name} was deleted by somebody else") from None
-                problem = f"; {error}"  # An API server may be busy; there is time.
-            if last is not None and last.injected:
-                return last
-            if last is not None and last.selects_nothing:
-                raise InjectionError(f"{wanted.name} selects no pod{self._warnings(api, wanted)}")
-            if self._clock.now() >= end_s:
-                what = f"{wanted.name} is not on everywhere after {_INJECTED_WITHIN_S:g} s: {last}{problem}"
-                raise InjectionError(what + self._warnings(api, wanted))
-            gevent.sleep(_POLL_S)
-
-    def _await_gone(self, api: KubernetesApi, place: Place, name: str, last: State) -> State:
-        """Return the last state that was read before it was gone."""
-        end_s = self._clock.now() + _GONE_WITHIN_S
-        while True:
-            problem: InjectionError | None = None
-            try:
-                now = self._state(api, place, name)
-            except InjectionError as error:
-                now, problem = last, error  # It was asked to go; an API server that is busy changes nothing.
-            if now is None:
-                return last
-            last = now
-            if self._clock.now() >= end_s:
-                raise problem or InjectionError(experiment_evidence.stuck(place, name, now, _GONE_WITHIN_S))
-            gevent.sleep(_POLL_S)
-
     def _await_shown(
         self, api: KubernetesApi, wanted: Experiment, state: State, before: list[Pod]
     ) -> tuple[bool, str]:
@@ -227,23 +190,7 @@ class Injector:
             shown, line = experiment_evidence.shown(wanted.action, struck, now)
             if shown or self._clock.now() >= end_s:
                 return shown, line
-            gevent.sleep(_POLL_S)
-
-    def _warnings(self, api: KubernetesApi, wanted: Experiment) -> str:
-        try:
-            uid = str(api.get(wanted.place, wanted.name)["metadata"]["uid"])
-            told = api.events(wanted.place.namespace, uid)
-        except InjectionError as problem:
-            return f"; its events cannot be read ({problem})"
-        return f"; Chaos Mesh says: {told[-1]}" if told else ""
-
-    def _state(self, api: KubernetesApi, place: Place, name: str) -> State | None:
-        try:
-            return experiment_status.read(api.get(place, name))
-        except Refused as problem:
-            if problem.status == 404:
-                return None
-            raise
+            gevent.sleep(experiment_watch.POLL_S)
 
     def _api(self, kubeconfig: str, context: str) -> KubernetesApi:
         return KubernetesApi(kubeconfig, context)

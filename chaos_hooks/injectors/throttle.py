@@ -1,4 +1,6 @@
-"""Refuse, delay or reset requests of the Gateway to its Kubernetes API, through the API's fault layer."""
+"""Refuse, delay or reset requests of the Gateway to its Kubernetes API: by the fault layer of a sandbox's
+API, or, in a cluster, by the admission webhook of `chaos_hooks.throttling_webhook`.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +38,9 @@ class Injector:
     ``path_prefix``: which requests; all without them. ``burst``: only so many requests are refused.
     ``share`` (such as 30%): of the requests, by chance. ``delay`` (a duration): before the answer; without a
     status, the request is served after it. ``reset: true``: the connection instead of an answer.
+
+    The webhook knows writes only (verbs create, update, patch, delete), and of the rest status, retry_after,
+    resource, burst and share. It refuses the others, in words, when the fault is to begin.
 
     That it bit is known when it is healed: the API then says how many requests it answered so.
     """
