@@ -14,7 +14,7 @@ from chaos_hooks import refusal
 from chaos_hooks.edition import edition
 from chaos_hooks.options import Options
 from chaos_hooks.peer_clock import Estimate
-from chaos_hooks.post import FLUSH_S, MESSAGE, NO_MORE, Post
+from chaos_hooks.post import FLUSH_S, MESSAGE, NO_MORE, Post, Send
 
 if TYPE_CHECKING:
     from locust.runners import MasterRunner
@@ -59,7 +59,7 @@ class Fleet:
         runner: MasterRunner,
         given: Options,
         say: Callable[[str], None],
-        send: Callable[[str, Any, str], None],
+        send: Send,
         least: int = 1,
     ) -> None:
         """Begin to welcome workers; ``least`` are wanted before a run begins.

@@ -85,6 +85,7 @@ class FleetEmitter:
         with gevent.Timeout(_PREPARE_S, False):
             while len(self._prepared()) < self._fleet.least:
                 gevent.sleep(_TICK_S)
+            self._fleet.least = 1  # A campaign goes on with those that are left.
             return
         raise SetupError(self._fleet.missing)
 

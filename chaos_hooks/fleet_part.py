@@ -75,7 +75,10 @@ class Part:
             return False
         begins = self.copy.add(0, b"")
         data = data[begins:]
-        self.copy.add(begins, data[: ledger_frames.whole(data, begins)])
+        try:
+            self.copy.add(begins, data[: ledger_frames.whole(data, begins)])
+        except ValueError:
+            return False  # It is damaged; what came of it before is kept.
         return True
 
     def given_up(self, planned: Iterable[Planned]) -> list[Planned]:

@@ -6,9 +6,9 @@ Secrets (the target's headers) go by these messages, and never in the options, w
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from chaos_hooks import preflight
 from shapes import backoff
@@ -20,6 +20,7 @@ from shapes.phase import AlertRecipe
 from shapes.scenario import Scenario
 from shapes.target import AnswerRules, Target
 
+T = TypeVar("T")
 _NEVER = -1.0  # Of an alert that is not a resolved one.
 
 
@@ -75,17 +76,33 @@ def from_wire(data: dict[str, Any]) -> Orders:
     return Orders(**{**data, "answers": AnswerRules(**answers), "policy": policy, "naming": naming})
 
 
+class _Places(Generic[T]):
+    """A table of values, and each one's place in it; made for long rows of the same object."""
+
+    def __init__(self, row: Iterable[T]) -> None:
+        self.values: list[T] = []
+        self.places = array("H")
+        last, place = None, -1
+        for value in row:
+            if value is not last:
+                last = value
+                if value not in self.values:
+                    self.values.append(value)
+                place = self.values.index(value)
+            self.places.append(place)
+
+
 def lease_to_wire(lease: Lease) -> dict[str, Any]:
     """Return a lease with its alerts in columns: some 29 bytes each."""
     alerts = lease.alerts
-    phases: dict[str, int] = {}
-    recipes: dict[AlertRecipe, int] = {}
+    phases = _Places(a.phase for a in alerts)
+    recipes = _Places(a.recipe for a in alerts)
     columns = (
         array("I", (a.number for a in alerts)),
         array("I", (a.subject for a in alerts)),
         array("d", (a.due_s for a in alerts)),
-        array("H", (phases.setdefault(a.phase, len(phases)) for a in alerts)),
-        array("H", (recipes.setdefault(a.recipe, len(recipes)) for a in alerts)),
+        phases.places,
+        recipes.places,
         array("I", (a.volley for a in alerts)),
         array("d", (_NEVER if a.fired_s is None else a.fired_s for a in alerts)),
         array("B", (a.unusable for a in alerts)),
@@ -93,8 +110,8 @@ def lease_to_wire(lease: Lease) -> dict[str, Any]:
     return {
         "lease": lease.number,
         "accept_by_s": lease.accept_by_s,
-        "phases": list(phases),
-        "recipes": [asdict(recipe) for recipe in recipes],
+        "phases": phases.values,
+        "recipes": [asdict(recipe) for recipe in recipes.values],
         "columns": [(column.typecode, column.tobytes()) for column in columns],
     }
 

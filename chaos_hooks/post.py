@@ -13,6 +13,7 @@ FLUSH_S = 0.05
 NO_MORE = -1  # The place in a ledger that is wanted next, when nobody gathers it any more.
 
 Transmit = Callable[[dict[str, Any]], None]
+Send = Callable[[str, Any, "str | None"], None]  # A Locust message, by its type, data and worker.
 
 
 class Post:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -11,18 +12,31 @@ from locust.env import Environment
 from locust.exception import RPCError
 from locust.runners import DistributedRunner, MasterRunner, WorkerRunner
 
+from chaos_hooks.delivery import Told
 from chaos_hooks.fleet import Fleet
 from chaos_hooks.options import Options
+from chaos_hooks.post import Send
+from chaos_hooks.worker import Worker
 
 _log = logging.getLogger(__name__)
-_MAX_WAIT_S = (
-    60  # For workers, unless --expect-workers-max-wait says otherwise; Locust itself waits for ever.
-)
+# For workers, unless --expect-workers-max-wait says otherwise; Locust itself waits for ever.
+_MAX_WAIT_S = 60
 
 
-def is_worker(environment: Environment) -> bool:
-    """Return whether this process sends what a master leases it."""
-    return isinstance(environment.runner, WorkerRunner)
+def worker(environment: Environment, given: Options, told: Told) -> Worker | None:
+    """Return what sends what a master leases it; None in a process that is no worker."""
+    runner, main = environment.runner, gevent.getcurrent()
+    if not isinstance(runner, WorkerRunner):
+        return None
+
+    def end(code: int) -> None:
+        environment.process_exit_code = code
+        gevent.kill(main, KeyboardInterrupt())
+
+    environment.process_exit_code = 0  # What became of the alerts is the master's to judge.
+    # Python would raise KeyboardInterrupt in whichever greenlet happens to run.
+    gevent.signal_handler(signal.SIGINT, gevent.kill, main, KeyboardInterrupt())
+    return Worker(runner, given, told, messenger(runner), end)
 
 
 def fleet(environment: Environment, given: Options, say: Callable[[str], None]) -> Fleet | None:
@@ -39,7 +53,7 @@ def fleet(environment: Environment, given: Options, say: Callable[[str], None]) 
     return led
 
 
-def messenger(runner: DistributedRunner) -> Callable[[str, Any, str | None], None]:
+def messenger(runner: DistributedRunner) -> Send:
     """Return what sends Locust's messages, and raises nothing."""
 
     def send(kind: str, data: Any, client_id: str | None = None) -> None:

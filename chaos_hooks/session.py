@@ -61,8 +61,8 @@ class Session:
         parsed = environment.parsed_options
         assert parsed
         self._given = options.read(parsed)
-        if roles.is_worker(environment):
-            self._worker = Worker(environment, self._given, self._stats.note)
+        self._worker = roles.worker(environment, self._given, self._stats.note)
+        if self._worker:
             return
         if not parsed.headless and (taken := refusal.taken_port(parsed.web_host, parsed.web_port)):
             sys.exit(refusal.say(taken))

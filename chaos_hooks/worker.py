@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gevent
 import gevent.event
-from locust.env import Environment
-from locust.runners import WorkerRunner
 
-from chaos_hooks import edition, options, orders, refusal, roles
+from chaos_hooks import edition, options, orders, refusal
 from chaos_hooks.delivery import Told
 from chaos_hooks.options import Options
 from chaos_hooks.peer_clock import PeerClock
-from chaos_hooks.post import FLUSH_S, MESSAGE, Post
+from chaos_hooks.post import FLUSH_S, MESSAGE, Post, Send
 from chaos_hooks.worker_run import WorkerRun
+
+if TYPE_CHECKING:
+    from locust.runners import WorkerRunner
 
 _HELLO_S = 1.0
 _PING_S = 1.0
@@ -33,23 +34,24 @@ _LEAVE_S = 10.0
 class Worker:
     """Sends what it is leased, in runs of the master's; a run that lost its master leases runs dry."""
 
-    def __init__(self, environment: Environment, given: Options, told: Told) -> None:
-        """Begin to look for the master."""
-        runner = environment.runner
-        assert isinstance(runner, WorkerRunner)
-        self._environment = environment
-        self._send = roles.messenger(runner)
+    def __init__(
+        self, runner: WorkerRunner, given: Options, told: Told, send: Send, end: Callable[[int], None]
+    ) -> None:
+        """Begin to look for the master.
+
+        Args:
+            send: sends a Locust message; what cannot be sent is as if it were lost.
+            end: ends the process with an exit code.
+        """
+        self._send = send
+        self._end = end
         self._given = given
         self._told = told
-        self._main = gevent.getcurrent()
         self._post: Post | None = None
         self._name = ""
         self._run: WorkerRun | None = None
         self._clock = PeerClock()
         self._welcome = gevent.event.Event()
-        environment.process_exit_code = 0  # What became of the alerts is the master's to judge.
-        # Python would raise KeyboardInterrupt in whichever greenlet happens to run.
-        gevent.signal_handler(signal.SIGINT, gevent.kill, self._main, KeyboardInterrupt())
         runner.register_message(MESSAGE, self._on_message)
         gevent.spawn(self._hello)
         gevent.spawn(self._ping)
@@ -125,8 +127,7 @@ class Worker:
         self._welcome.set()
 
     def _refused(self, why: str) -> None:
-        self._environment.process_exit_code = refusal.say(f"the master refuses this worker: {why}")
-        gevent.kill(self._main, KeyboardInterrupt())
+        self._end(refusal.say(f"the master refuses this worker: {why}"))
 
     def _obey(self, name: str, data: Any) -> None:
         if name == "run":

@@ -5,6 +5,7 @@
     run.json            what was to be done (written first)
     ledger.bin          when each alert was begun and how it ended, in columns (ledger_frames)
     ledger-NAME.bin     the same of a worker, for the alerts that it sent
+    leases.jsonl        who was to send which alerts, in a distributed run; and workers.json (workers)
     ledger.jsonl        the same as lines, in runs of the first version
     baseline.json       the Gateway's metrics before the first alert
     post.json           the same after the settling

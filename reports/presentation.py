@@ -21,6 +21,7 @@ _TRUSTED = {
     "fault_bit": "fault bit",
     "load_on_time": "generator on time",
     "ledger_whole": "ledger whole",
+    "world_whole": "world whole",
     "metrics_continuous": "metrics continuous",
 }
 

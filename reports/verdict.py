@@ -11,13 +11,13 @@ from enum import StrEnum
 from types import ModuleType
 from typing import Any
 
-from reports import criteria
+from reports import criteria, signals
 from reports.accounting import Account, account, loss_bound, share
 from reports.finding import Finding, Status, unknown
 from reports.history import Asked, History
 
 # Asked of every run, whether the scenario names them or not.
-ASSUMPTIONS = ("fault_bit", "load_on_time", "ledger_whole")
+ASSUMPTIONS = ("fault_bit", "load_on_time", "ledger_whole", "world_whole")
 
 
 class State(StrEnum):
@@ -98,6 +98,9 @@ def judge(history: History) -> Verdict:
 def _asked(history: History) -> list[Asked]:
     named = {asked.criterion for asked in history.run.promises}
     implied = [Asked(name, {}) for name in ASSUMPTIONS if name not in named]
+    if "no_cascade" in named or not history.samples(signals.COMPONENTS):
+        # The one convicts what the other doubts; and a target without a control API has no components.
+        implied = [asked for asked in implied if asked.criterion != "world_whole"]
     if not history.run.faults_planned and not history.run.faults_disabled:
         implied = [asked for asked in implied if asked.criterion != "fault_bit"]
     return [*history.run.promises, *implied]

@@ -67,7 +67,8 @@ class _Planner:
                 continue
             for k in range(phase.alerts):
                 due = begin + phase.due(k, recipe.per_post)
-                yield from self._until(due)
+                if self._resolved:
+                    yield from self._until(due)
                 alert = self._next(recipe, phase, float(due), unusable=phase.spoils(k, recipe))
                 yield alert
                 if phase.resolves(k, recipe):

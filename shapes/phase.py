@@ -81,8 +81,8 @@ class Phase:
 
     def resolves(self, k: int, recipe: AlertRecipe) -> bool:
         """Return whether a resolved one follows alert k: one does for floor(n * share) of the first n."""
-        if self.pattern == "duplicates":
-            return False  # They are one alert; it would end as often as it was sent.
+        if not recipe.resolved or self.pattern == "duplicates":
+            return False  # Duplicates are one alert; it would end as often as it was sent.
         share = exact(recipe.resolved)
         return (k + 1) * share // 1 > k * share // 1
 

@@ -109,7 +109,8 @@ def test_forked_workers_share_the_load_and_the_master_judges(runs: Path) -> None
 
 def test_a_late_joiner_has_its_share_and_a_killed_one_loses_only_what_it_had(runs: Path) -> None:
     """The second worker joins in the midst and dies by SIGKILL, its disk with it: what it had and did not
-    tell is INDETERMINATE, the first goes on, and the sum is N."""
+    tell is INDETERMINATE, the first goes on, and the sum is N. When that is told to end, it tells all that it
+    knows, and the run is broken off for want of workers."""
     with led(runs, LONG) as (master, found_by), ExitStack() as more:
         first = more.enter_context(locust(runs, *found_by))
         wait_for_leases(master, "worker-0", 4)
@@ -120,9 +121,9 @@ def test_a_late_joiner_has_its_share_and_a_killed_one_loses_only_what_it_had(run
         for path in (master.run_folder() / "workers").glob("worker-1-*"):
             path.unlink()
         wait_for_leases(master, "worker-0", leased(master)["worker-0"] + 4)
-        interrupt(master, signal.SIGINT)
-        ended = master.wait()
+        interrupt(first, signal.SIGTERM)
         first_ended = first.wait()
+        ended = master.wait()
     folder = master.run_folder()
     history = run_folder.read(folder)
     workers = workers_of(folder)
@@ -136,6 +137,7 @@ def test_a_late_joiner_has_its_share_and_a_killed_one_loses_only_what_it_had(run
     assert len(history.of(Outcome.ACKED)) >= 2 * PER_S
     assert verdict(folder)["state"] == "INVALID"
     assert "did not seal its ledger" in ended.output
+    assert history.ended_detail == "no worker is left"
 
 
 def test_a_killed_workers_ledger_is_read_from_its_disk(runs: Path) -> None:

@@ -37,7 +37,7 @@ def test_a_steady_pattern_passes_on_the_good_gateway(runs: Path) -> None:
         _sum(folder / f"{when}.json", "gateway_alerts_received_total") for when in ("baseline", "post")
     ]
 
-    assert set(found) == PROMISES | {"load_on_time", "ledger_whole"}
+    assert set(found) == PROMISES | {"load_on_time", "ledger_whole", "world_whole"}
     assert set(found.values()) == {"PASS"}
     assert verdict(folder)["account"]["created"] == 30
     assert folder.name.startswith("pattern-steady-")

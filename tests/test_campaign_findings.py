@@ -84,7 +84,7 @@ def test_the_grid_takes_the_worst(tmp_path: Path) -> None:
         "c": campaigns.SKIPPED,
     }
     got = grid(campaigns.of(tmp_path, entries))
-    assert got.criteria == (*(a.criterion for a in histories.EVERY), *ASSUMPTIONS)
+    assert got.criteria == (*(a.criterion for a in histories.EVERY), *ASSUMPTIONS[:3])
     recovery = got.criteria.index("recovery")
     assert [row.cells[recovery] for row in got.rows] == ["PASS", "FAIL", "-"]
     assert [row.cells[0] for row in got.rows] == ["PASS", "-", "-"]

@@ -62,6 +62,21 @@ def test_the_alerts_of_a_post_and_a_volley_stay_together() -> None:
     assert shares(dealer.deal(found[1], 0)) == {"a": list(range(6, 16))}
 
 
+def test_a_slice_of_many_posts_comes_in_parts() -> None:
+    """With the same begin, and nothing left out."""
+    found = list(slices.cut(load.plan(scenario(Phase("s", "steady", Fraction(4400), 1.0)))))
+
+    assert [(s.begins_s, len(s.posts)) for s in found] == [
+        (0.0, 1000),
+        (0.0, 1000),
+        (0.0, 200),
+        (0.5, 1000),
+        (0.5, 1000),
+        (0.5, 200),
+    ]
+    assert [a.number for s in found for post in s.posts for a in post] == list(range(4400))
+
+
 def test_a_lease_is_accepted_before_its_slice_or_soon_after_it_was_offered() -> None:
     """0.1 s before the slice begins; but who is asked late has 0.4 s."""
     dealer = Dealer()
