@@ -14,7 +14,7 @@ from prometheus_client.samples import Sample
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from chaos_hooks import component_probe, metric_keys
+from chaos_hooks import cluster_probe, component_probe, metric_keys
 from chaos_hooks.clock import RunClock
 from chaos_hooks.line_file import LineFile
 from reports.history import Observation
@@ -102,6 +102,8 @@ def questions(target: Target, endpoints: Endpoints) -> dict[str, Question]:
         found[READY] = _Ready(endpoints.ready_url)
     if endpoints.control_url:
         found[COMPONENTS] = _Components(endpoints.control_url)
+    elif cluster_probe.watches(endpoints):
+        found[COMPONENTS] = cluster_probe.Components(endpoints)
     if endpoints.sentinels:
         found[SENTINEL] = _Sentinel(endpoints.sentinels, endpoints.sentinel_master)
     return found

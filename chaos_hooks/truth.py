@@ -8,6 +8,7 @@ from typing import Any
 
 import gevent
 import kubernetes.client
+import kubernetes.watch
 import urllib3.exceptions
 
 from chaos_hooks.comparison import Sent
@@ -22,6 +23,7 @@ from shapes.target import Endpoints, ResourceRules
 
 _PAGE = 500
 _TIMEOUT_S = 10.0
+_WATCH_S = 60
 _BETWEEN_READINGS_S = 0.5
 
 
@@ -54,7 +56,7 @@ class Truth:
             TruthError: if the API does not answer as it should.
         """
         try:
-            found = [self._resource_of(item, naming) for item in self._items()]
+            found = [self.resource_of(item, naming) for item in self._items()]
         except (TypeError, ValueError, LookupError, AttributeError) as problem:
             what = f"the answer is no list of resources ({type(problem).__name__}: {problem})"
             raise TruthError(f"listing {self._rules.plural}: {what}") from None
@@ -82,7 +84,8 @@ class Truth:
             raise problem or TruthError(f"no answer within {for_s:g} s")
         return last, False
 
-    def _resource_of(self, item: Mapping[str, Any], naming: Naming) -> Resource | None:
+    def resource_of(self, item: Mapping[str, Any], naming: Naming) -> Resource | None:
+        """Return what an object tells of this run's alerts; None if it tells of none."""
         found = resource_of(item, naming, self._rules)
         if found is None or self._sent is None:
             return found
@@ -113,7 +116,44 @@ class Truth:
                 raise TruthError(f"deleting {resource.name}: {type(problem).__name__}") from None
         return len(found)
 
+    def listed(self) -> tuple[str, list[Mapping[str, Any]]]:
+        """Return all objects, whosever they are, and the version from which on their changes follow.
+
+        Raises:
+            TruthError: if the API does not answer as it should.
+        """
+        pages = list(self._pages())
+        # Every page of a list is of the version of the first.
+        return str(pages[0]["metadata"]["resourceVersion"]), [
+            item for page in pages for item in page["items"]
+        ]
+
+    def changes(self, version: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Yield what changes after a version, as ADDED, MODIFIED, DELETED or BOOKMARK, until the API ends the
+        watch.
+
+        Raises:
+            ApiException: as the API refuses it; 410 means that the version is too old.
+        """
+        stream = kubernetes.watch.Watch().stream(
+            self._api.list_namespaced_custom_object,
+            self._rules.group,
+            self._rules.version,
+            self._endpoints.namespace,
+            self._rules.plural,
+            resource_version=version,
+            allow_watch_bookmarks=True,
+            timeout_seconds=_WATCH_S,
+            _request_timeout=(_TIMEOUT_S, _WATCH_S + _TIMEOUT_S),
+        )
+        for event in stream:
+            yield event["type"], event["object"]
+
     def _items(self) -> Iterator[Mapping[str, Any]]:
+        for page in self._pages():
+            yield from page["items"]
+
+    def _pages(self) -> Iterator[Mapping[str, Any]]:
         more = ""
         while True:
             page: Any
@@ -131,7 +171,7 @@ class Truth:
                 raise TruthError(f"listing {self._rules.plural}: {problem.status} {problem.reason}") from None
             except (urllib3.exceptions.HTTPError, OSError) as problem:
                 raise TruthError(f"listing {self._rules.plural}: {type(problem).__name__}") from None
-            yield from page["items"]
+            yield page
             more = page["metadata"].get("continue", "")
             if not more:
                 return

@@ -8,6 +8,7 @@ from pathlib import Path
 import gevent
 
 from chaos_hooks import (
+    cluster_probe,
     description,
     emission,
     guarding,
@@ -33,6 +34,8 @@ from chaos_hooks.ledger import Ledger
 from chaos_hooks.line_file import LineFile
 from chaos_hooks.options import Options
 from chaos_hooks.orders import orders
+from chaos_hooks.pod_records import PodRecords
+from chaos_hooks.request_watch import RequestWatch
 from chaos_hooks.sender import Sender
 from chaos_hooks.target_process import TargetProcess
 from chaos_hooks.truth import Truth
@@ -82,6 +85,8 @@ class Workbench:
         self._endpoints = target.endpoints
         self._facts: dict[str, str] = {}
         self._prometheus: promql.Prometheus | None = None
+        self._request_watch: RequestWatch | None = None
+        self._pod_records: PodRecords | None = None
         self.run_id = description.run_id(scenario, self.naming)
         self.folder = Path(options.runs_dir) / self.run_id
 
@@ -121,6 +126,12 @@ class Workbench:
         self.began = True
         description.point_latest(self.folder)
         self.prober.start(self._questions())
+        if self._truth:
+            self._request_watch = RequestWatch(self._truth, self.naming)
+            self._request_watch.start()
+        if cluster_probe.watches(self._endpoints):
+            self._pod_records = PodRecords(self._endpoints, self.folder)
+            self._pod_records.start()
 
     def _questions(self) -> dict[str, probes.Question]:
         found = probes.questions(self._target, self._endpoints)
@@ -166,7 +177,11 @@ class Workbench:
         """
         if self._truth and self.began:
             resources, stable = self._truth.read_until_stable(self.naming, for_s)
-            run_folder.write_truth(self.folder, resources, stable=stable)
+            watch, watched = self._request_watch, {}
+            if watch:
+                resources, gone = watch.with_deleted(resources)
+                watched = {"deleted": gone, "gaps": watch.gaps, "error": watch.error}
+            run_folder.write_truth(self.folder, resources, stable=stable, watched=watched)
 
     def ask_queries(self) -> None:
         """Write down the plan's queries with their values; they are told, and never judged."""
@@ -196,8 +211,9 @@ class Workbench:
         Raises:
             RecordError: if the disk does not take it.
         """
-        if self.prober:
-            self.prober.stop()
+        for part in (self.prober, self._request_watch, self._pod_records):
+            if part:
+                part.stop()
         if self._sender:
             self._sender.close()
         for file in self._files:

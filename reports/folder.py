@@ -56,9 +56,13 @@ def write_run(folder: Path, run: Run) -> None:
     _write(folder / "run.json", {"format": FORMAT, **asdict(run), "unusable": sorted(run.unusable)})
 
 
-def write_truth(folder: Path, resources: list[Resource], *, stable: bool) -> None:
-    """Write the resources as they were read at the end."""
-    _write(folder / "truth.json", {"stable": stable, "resources": [asdict(r) for r in resources]})
+def write_truth(
+    folder: Path, resources: list[Resource], *, stable: bool, watched: Mapping[str, object] | None = None
+) -> None:
+    """Write the resources as they were read at the end; ``watched`` tells of those that were deleted before,
+    which are among them."""
+    told = {"watched": dict(watched)} if watched else {}
+    _write(folder / "truth.json", {"stable": stable, "resources": [asdict(r) for r in resources], **told})
 
 
 def write_end(folder: Path, ended: str, detail: str) -> None:
