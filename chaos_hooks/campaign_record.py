@@ -43,14 +43,14 @@ class CampaignRecord:
             folder.mkdir(parents=True)
         except OSError as problem:
             raise SetupError(f"--chaos-runs-dir: {folder}: {problem.strerror}; name another folder") from None
-        command = shlex.join(["locust", *sys.argv[1:]])
+        command = shlex.join(["locust", *_without_url(sys.argv[1:])])
         plan = CampaignPlan(
             campaign_id=name,
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
             pace=asked.pace,
             command=command,
             entries=tuple(_planned(entry) for entry in entries),
-            options=asdict(asked),
+            options=asdict(replace(asked, notify_url="")),
         )
         record = cls(folder, plan)
         record._write()
@@ -147,6 +147,15 @@ def options_of(plan: CampaignPlan, given: Options) -> Options:
         and getattr(given, name) == getattr(plain, name)
     }
     return replace(given, **kept)
+
+
+def _without_url(arguments: list[str]) -> list[str]:
+    """Leave the URL to notify away: it may hold a secret."""
+    flag, kept = "--chaos-notify-url", []
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        if flag not in (before, argument) and not argument.startswith(f"{flag}="):
+            kept.append(argument)
+    return kept
 
 
 def left_to_run(plan: CampaignPlan) -> list[int]:

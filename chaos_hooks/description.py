@@ -18,6 +18,8 @@ from shapes.alerts import Naming
 from shapes.scenario import Scenario
 from shapes.target import Endpoints, Target
 
+# Where a run is kept is not what it was; and a URL to notify may hold a secret, so nothing records it.
+_NOT_REPEATED = ("runs_dir", "notify_url")
 _PACKAGES = ("locust", "gevent", "kubernetes", "requests")
 
 
@@ -72,7 +74,7 @@ def command(options: Options, scenario: Scenario) -> str:
         flag = f"--chaos-{name.replace('_', '-')}"
         if value is True:
             words.append(flag)
-        elif value not in ("", 0, False) and name != "runs_dir":
+        elif value not in ("", 0, False) and name not in _NOT_REPEATED:
             words += [flag, str(value)]
     return shlex.join(words)
 

@@ -37,6 +37,7 @@ class Options:
     alert_name: str
     resume: str = ""
     prometheus_url: str = ""
+    notify_url: str = ""
     explore: int = -1
     explore_runs: int = 20
     explore_for: str = "15m"
@@ -80,6 +81,7 @@ def _options() -> tuple[_Option, ...]:
         _Option("start-args", "", "further arguments for the target's start command, as a shell reads them"),
         _Option("resume", "", "go on with a campaign that was broken off: its id, its path, or latest"),
         _Option("prometheus-url", "", "Prometheus that scrapes the Gateway, asked at the end of a run"),
+        _Option("notify-url", "", "URL that gets the verdict's JSON by POST at the end"),
         _Option("explore", -1, "run random schedules of overlapping faults, drawn with this seed"),
         _Option("explore-runs", 20, "most runs of an exploration, those of the reduction counted"),
         _Option("explore-for", "15m", "begin no further run of an exploration after so long"),
@@ -145,6 +147,7 @@ def read(parsed: argparse.Namespace) -> Options:
         alert_name=got["chaos_alert_name"] or "",
         resume=got["chaos_resume"] or "",
         prometheus_url=got["chaos_prometheus_url"] or "",
+        notify_url=got["chaos_notify_url"] or "",
         explore=int(got["chaos_explore"]),
         explore_runs=int(got["chaos_explore_runs"]),
         explore_for=got["chaos_explore_for"] or "15m",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import TextIO
@@ -24,12 +25,27 @@ class Progress:
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stdout
         self._live = self._stream.isatty()
+        self._groups = not self._live and os.environ.get("GITHUB_ACTIONS") == "true"
+        self._in_group = False
         self._width = 0
 
     def say(self, sentence: str) -> None:
         """Print a line that stays."""
         self._print("\r" + " " * self._width + "\r" if self._width else "", sentence + "\n")
         self._width = 0
+
+    def group(self, title: str) -> None:
+        """Begin a group of lines, where the CI folds them."""
+        self.end_group()
+        if self._groups:
+            self._print("", f"::group::{title}\n")
+            self._in_group = True
+
+    def end_group(self) -> None:
+        """End the group, so that what follows is seen without a click."""
+        if self._in_group:
+            self._print("", "::endgroup::\n")
+            self._in_group = False
 
     def follow(self, current: Callable[[], LiveRun | None]) -> None:
         """Print the line of the current run for as long as the process lives."""
@@ -39,6 +55,8 @@ class Progress:
             run = current()
             if run is not last:
                 last, before = run, ("", "")  # A new run has a target of its own: nothing has changed.
+                if run:
+                    self.group(f"{run.scenario.name} ({run.scenario.pace})")
             if run and run.stage in (Stage.RUNNING, Stage.SETTLING, Stage.COLLECTING):
                 before = self._tell_changes(run, before)
                 now_s = run.clock.now()

@@ -12,12 +12,13 @@ import gevent
 import gevent.event
 from locust.env import Environment
 
-from chaos_hooks import campaign_record, emergency_stop, options, planning, refusal, roles
+from chaos_hooks import campaign_record, emergency_stop, notification, options, planning, refusal, roles
 from chaos_hooks.campaign import CampaignRun, Entry
 from chaos_hooks.campaign_record import CampaignRecord
 from chaos_hooks.errors import RecordError, SetupError
 from chaos_hooks.exploration import Exploration
 from chaos_hooks.fleet import Fleet
+from chaos_hooks.live_chart import LiveChart
 from chaos_hooks.live_run import LiveRun, Result
 from chaos_hooks.locust_stats import LocustStats
 from chaos_hooks.options import Options
@@ -48,6 +49,7 @@ class Session:
         self._fleet: Fleet | None = None
         self._given: Options
         self._progress = Progress()
+        self.live = LiveChart()
 
     def begin(self, environment: Environment) -> None:
         """Take the process over: check what was asked for, bind the shape, and follow the run.
@@ -61,6 +63,8 @@ class Session:
         parsed = environment.parsed_options
         assert parsed
         self._given = options.read(parsed)
+        if self._given.notify_url and (problem := notification.refused(self._given.notify_url)):
+            sys.exit(refusal.say(problem))
         self._worker = roles.worker(environment, self._given, self._stats.note)
         if self._worker:
             return
@@ -182,6 +186,7 @@ class Session:
 
     def _finished(self, index: int, result: Result) -> None:
         """Tell of one entry's end while the others go on, and keep it."""
+        self._progress.end_group()
         self.results.append(result)
         if result.verdict is None:
             self.error = result.error
@@ -200,6 +205,12 @@ class Session:
             code = 3  # Nothing was run, as everything was skipped or broken off.
         self._codes.append(code)
         self._environment.process_exit_code = max(self._codes, key=_badness)
+        # Only now, when the verdict stands: whatever becomes of telling it changes nothing.
+        self._progress.end_group()
+        results = [r for r in campaign.results.values() if r.folder and r.verdict]
+        folder = self._record.folder if self._record else results[-1].folder if results else None
+        for problem in notification.tell(self._given.notify_url, folder):
+            self._progress.say(f"alertstorm: {problem}")
 
     def _end_record(self, record: CampaignRecord, campaign: CampaignRun) -> None:
         """Write down how the campaign ended; if the disk does not take that, it is told, and never passes."""

@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import flask
 import gevent
 
-from chaos_hooks import progress, same_origin
+from chaos_hooks import live_state, same_origin
 from chaos_hooks.options import RUNS
 from chaos_hooks.session import Session
-from reports import writing
+from reports import formats, writing
 
 _FILES = ("report.html", "report.md", "verdict.json", "junit.xml")
+_PAGES = Path(__file__).parent / "pages"
+_REPORT_ASSETS = Path(formats.__file__).parent / "assets"
+_ASSETS = {
+    "live.js": _PAGES,
+    "live.css": _PAGES,
+    "run.css": _REPORT_ASSETS,
+    "chart.js": _REPORT_ASSETS,
+    "uPlot.iife.min.js": _REPORT_ASSETS / "uplot",
+    "uPlot.min.css": _REPORT_ASSETS / "uplot",
+}
 _SHOWN = 50
+_TAB = "chaos"
+# The page loads nothing from elsewhere, and nobody may frame its stop button.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; "
+    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_WORDS = {"PASS": "PASS", "FAIL": "FAIL", "UNDECIDED": "UNKNOWN", "INVALID": "INVALID"}
 
 
 def add_pages(web_ui: Any, session: Session) -> None:
-    """Add /chaos and the reports below it, behind the UI's login where there is one, and link them."""
+    """Add /chaos and the reports below it, behind the UI's login where there is one, link them, and add the
+    tab; refuse what other sites' pages would change, Locust's own start and stop, too."""
     blueprint = flask.Blueprint("chaos", __name__, template_folder="pages")
     base = (getattr(web_ui.environment.parsed_options, "web_base_path", "") or "").rstrip("/")
     given = getattr(web_ui.environment.parsed_options, "chaos_runs_dir", "")
@@ -26,19 +45,30 @@ def add_pages(web_ui: Any, session: Session) -> None:
 
     @blueprint.route("/chaos")
     @web_ui.auth_required_if_enabled
-    def chaos() -> str:
-        run = session.run
-        busy = bool(run and not run.is_over())
-        now = progress.line(run) if run and busy else "No run goes on."
-        return flask.render_template(
+    def chaos() -> flask.Response:
+        told = live_state.document(session)
+        page = flask.render_template(
             "chaos.html",
-            now=now,
-            busy=busy,
-            error=session.error,
+            now=told["line"],
+            busy=told["busy"],
+            error=told["error"],
             runs=_runs(runs),
             here=f"{base}/chaos",
             home=base or "/",
         )
+        return flask.Response(page, headers={"Content-Security-Policy": _POLICY})
+
+    @blueprint.route("/chaos/state")
+    @web_ui.auth_required_if_enabled
+    def state() -> flask.Response:
+        return flask.jsonify(live_state.document(session))
+
+    @blueprint.route("/chaos/assets/<file>")
+    @web_ui.auth_required_if_enabled
+    def asset(file: str) -> flask.Response:
+        if file not in _ASSETS:
+            flask.abort(404)
+        return flask.send_from_directory(_ASSETS[file], file)
 
     @blueprint.route("/chaos/runs/<name>/<file>")
     @web_ui.auth_required_if_enabled
@@ -51,9 +81,6 @@ def add_pages(web_ui: Any, session: Session) -> None:
     @blueprint.route("/chaos/stop", methods=["POST"])
     @web_ui.auth_required_if_enabled
     def stop() -> tuple[flask.Response, int]:
-        refused = same_origin.refusal(dict(flask.request.headers), flask.request.host)
-        if refused:
-            return flask.jsonify(error=refused), 403
         if not session.is_busy():
             return flask.jsonify(error="no run goes on"), 409
         run = session.run
@@ -61,9 +88,27 @@ def add_pages(web_ui: Any, session: Session) -> None:
         gevent.spawn(session.stop, "emergency stop from the web UI")
         return flask.jsonify(stopping=run.bench.run_id if run else ""), 202
 
+    @web_ui.app.before_request
+    def guard() -> tuple[flask.Response, int] | None:
+        if flask.request.method in ("GET", "HEAD", "OPTIONS"):
+            return None
+        refused = same_origin.refusal(dict(flask.request.headers), flask.request.host)
+        return (flask.jsonify(error=refused), 403) if refused else None
+
+    @web_ui.app.after_request
+    def with_tab(response: flask.Response) -> flask.Response:
+        if flask.request.path == f"{base}/stats/requests" and response.is_json:
+            rows = [{"key": _TAB, "data": live_state.rows(session)}]
+            response.set_data(json.dumps({**response.get_json(), "extended_stats": rows}))
+        return response
+
+    gevent.spawn(session.live.follow, lambda: session.run)
     web_ui.app.register_blueprint(blueprint, url_prefix=base or None)
+    web_ui.template_args["extended_tabs"] = [{"title": "Chaos", "key": _TAB}]
+    columns = [{"key": "what", "title": "What"}, {"key": "now", "title": "Now"}]
+    web_ui.template_args["extended_tables"] = [{"key": _TAB, "structure": columns}]
     web_ui.template_args["extended_csv_files"] = [
-        {"href": f"{base}/chaos", "title": "Chaos: verdicts and reports of all runs"},
+        {"href": f"{base}/chaos", "title": "Chaos: the live page, and the verdicts and reports of all runs"},
         {"href": f"{base}/chaos/runs/latest/report.html", "title": "Chaos: report of the last run"},
     ]
 
@@ -73,5 +118,10 @@ def _runs(runs: Path) -> list[dict[str, Any]]:
     folders = [p for p in runs.glob("*") if p.is_dir() and not p.is_symlink()] if runs.is_dir() else []
     for path in sorted(folders, key=lambda p: p.stat().st_mtime, reverse=True)[:_SHOWN]:
         files = [name for name in _FILES if (path / name).exists()]
-        found.append({"name": path.name, "sentence": writing.stored_sentence(path), "files": files})
+        sentence = writing.stored_sentence(path)
+        word, _, rest = sentence.partition(": ")
+        state = _WORDS.get(word.split(",")[0], "none")
+        found.append(
+            {"name": path.name, "state": state, "word": word, "rest": rest or sentence, "files": files}
+        )
     return found

@@ -93,7 +93,7 @@ def _story(history: History, attempt: Attempt, what: str, held: list[Resource]) 
         lines.append(("detail", attempt.detail))
     lines += [
         ("fault then", _faults_at(history, attempt.done_s or attempt.due_s)),
-        ("RemediationRequest", _resources(naming, attempt, held)),
+        ("CRD", _resources(naming, attempt, held)),
     ]
     log, words = _logged(history, attempt, [naming.alert_id(attempt.number), *(r.name for r in held)])
     return Story(naming.alert_id(attempt.number), what, tuple(lines), log, words)
@@ -130,7 +130,7 @@ def _resources(naming: Naming, attempt: Attempt, held: list[Resource]) -> str:
 def _stranger(resource: Resource) -> Story:
     lines = (
         ("request", "none of this run explains it"),
-        ("RemediationRequest", f"{resource.name}, uid {resource.uid}, count {resource.count:,}"),
+        ("CRD", f"{resource.name}, uid {resource.uid}, count {resource.count:,}"),
     )
     return Story(resource.name, _STRANGE, lines)
 

@@ -63,6 +63,7 @@ def pressed() -> list[Any]:
     import gevent
 
     from chaos_hooks import web
+    from chaos_hooks.live_chart import LiveChart
 
     closed, said = True, []
 
@@ -84,6 +85,7 @@ def pressed() -> list[Any]:
     busy = True
     run = SimpleNamespace(bench=SimpleNamespace(run_id="redis-1"))
     session: Any = SimpleNamespace(run=run, error="", is_busy=lambda: busy, stop=said.append)
+    session.live = LiveChart()
     web.add_pages(web_ui, session)
     client = app.test_client()
     found: list[Any] = [client.post("/load/chaos/stop").status_code]

@@ -127,7 +127,7 @@ def test_a_lost_alert_has_its_story() -> None:
             ),
             ("answer", "201 created at 2.520 s, 20 ms after it was due"),
             ("fault then", "redis-down, on for 0.52 s"),
-            ("RemediationRequest", "none carries its id or its labels"),
+            ("CRD", "none carries its id or its labels"),
         ),
     )
 

@@ -62,7 +62,7 @@ def test_a_story_names_request_answer_fault_log_and_resource() -> None:
                 ("detail", "count 2"),
                 ("fault then", "redis-down, on for 1.02 s"),
                 (
-                    "RemediationRequest",
+                    "CRD",
                     "none carries its id; with equal labels: rr-0000 (count 1, from k3x9-0000000)",
                 ),
             ),

@@ -137,7 +137,7 @@ def test_a_run_goes_to_its_verdict_and_the_next_one_can_be_stopped(browser: Brow
     assert verdict(first)["state"] == "PASS", verdict(first)
     assert "evil" not in (first / "run.json").read_text()
     assert f'href="/chaos/runs/{first.name}/report.html"' in page
-    assert "PASS: " in page
+    assert '<span class="status">PASS</span>' in page
     assert (report.status_code, report.text) == (200, (first / "report.html").read_text())
     assert browser.get("/chaos/runs/latest/report.html").text == report.text
 
@@ -199,6 +199,7 @@ def closed_pages(base: str) -> dict[str, int]:
     import flask
 
     from chaos_hooks import web
+    from chaos_hooks.live_chart import LiveChart
 
     closed = True
 
@@ -217,7 +218,7 @@ def closed_pages(base: str) -> dict[str, int]:
         auth_required_if_enabled=auth_required_if_enabled,
         template_args={},
     )
-    session: Any = SimpleNamespace(run=None, error="")
+    session: Any = SimpleNamespace(run=None, error="", live=LiveChart())
     web.add_pages(web_ui, session)
     rules = [str(rule) for rule in app.url_map.iter_rules() if rule.endpoint.startswith("chaos.")]
     paths = [rule.replace("<name>", "x").replace("<file>", "report.html") for rule in rules]
@@ -233,7 +234,11 @@ def test_every_page_is_behind_the_login(base: str) -> None:
     """Where Locust's web UI has one; below the base path that it was given."""
     assert patched_process.call("test_web", "closed_pages", base) == {
         f"closed {base}/chaos": 401,
+        f"closed {base}/chaos/assets/report.html": 401,
         f"closed {base}/chaos/runs/x/report.html": 401,
+        f"closed {base}/chaos/state": 401,
         f"open {base}/chaos": 200,
+        f"open {base}/chaos/assets/report.html": 404,
         f"open {base}/chaos/runs/x/report.html": 404,
+        f"open {base}/chaos/state": 200,
     }
