@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def install(events: Events) -> Session:
     """Add every listener of this tool to Locust's events, in the order in which they fire."""
     # Importing Locust patches the whole process; who only wants a part of this package is spared it.
-    from chaos_hooks import options, web
+    from chaos_hooks import observing, options, web
     from chaos_hooks.session import Session
 
     session = Session()
@@ -26,6 +26,7 @@ def install(events: Events) -> Session:
         session.begin(environment)
         if web_ui:
             web.add_pages(web_ui, session)
+        observing.start(environment, web_ui, session)
 
     def on_test_start(**_: Any) -> None:
         session.start()

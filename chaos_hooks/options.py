@@ -38,6 +38,9 @@ class Options:
     resume: str = ""
     prometheus_url: str = ""
     notify_url: str = ""
+    metrics_port: str = ""
+    grafana_url: str = ""
+    grafana_token_file: str = ""
     explore: int = -1
     explore_runs: int = 20
     explore_for: str = "15m"
@@ -82,6 +85,9 @@ def _options() -> tuple[_Option, ...]:
         _Option("resume", "", "go on with a campaign that was broken off: its id, its path, or latest"),
         _Option("prometheus-url", "", "Prometheus that scrapes the Gateway, asked at the end of a run"),
         _Option("notify-url", "", "URL that gets the verdict's JSON by POST at the end"),
+        _Option("metrics-port", "", "PORT (of loopback) or HOST:PORT that serves this tool's own /metrics"),
+        _Option("grafana-url", "", "Grafana that gets an annotation for each fault's window"),
+        _Option("grafana-token-file", "", "file with the token of a Grafana service account"),
         _Option("explore", -1, "run random schedules of overlapping faults, drawn with this seed"),
         _Option("explore-runs", 20, "most runs of an exploration, those of the reduction counted"),
         _Option("explore-for", "15m", "begin no further run of an exploration after so long"),
@@ -148,6 +154,9 @@ def read(parsed: argparse.Namespace) -> Options:
         resume=got["chaos_resume"] or "",
         prometheus_url=got["chaos_prometheus_url"] or "",
         notify_url=got["chaos_notify_url"] or "",
+        metrics_port=got["chaos_metrics_port"] or "",
+        grafana_url=got["chaos_grafana_url"] or "",
+        grafana_token_file=got["chaos_grafana_token_file"] or "",
         explore=int(got["chaos_explore"]),
         explore_runs=int(got["chaos_explore_runs"]),
         explore_for=got["chaos_explore_for"] or "15m",
