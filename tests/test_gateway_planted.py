@@ -101,8 +101,8 @@ def test_pool_exhausted(directory: Path, api: KubernetesApi, redis: RedisServer)
     """Connections that are never given back are soon used up, and every alert takes the way without Redis."""
     gateway = Gateway(directory, api, redis=redis, defects="pool-exhausted")
     with ThreadPoolExecutor(10) as pool:
-        answers = list(pool.map(lambda number: gateway.post(alert("Pool", number)).status_code, range(12)))
-    assert answers == 12 * [201]
+        answers = list(pool.map(lambda number: gateway.post(alert("Pool", number)).status_code, range(40)))
+    assert answers == 40 * [201]
     assert gateway.metric("gateway_dedup_fallback_total", reason="pool_exhausted")
     assert gateway.metric("gateway_redis_pool_active_connections") == 20
     assert gateway.bites("pool-exhausted") == 20
