@@ -1,8 +1,8 @@
 """This tool's own way of sending, as a run has it, with nothing left out: plan, ledger on disk, statistics.
 
-``python -m benchmarks.generator URL RATE ALERTS PER_POST CONNECTIONS FOLDER`` prints one JSON line: what was planned,
-how it ended by the ledger, alerts and POSTs a second, how late alerts were begun, and CPU seconds. With rate 0 it sends
-as fast as the connections allow: every alert is due at once.
+``python -m benchmarks.generator URL RATE ALERTS PER_POST CONNECTIONS FOLDER`` prints one JSON line: what was
+planned, how it ended by the ledger, how late alerts were begun, clock and processor seconds. With rate 0 it
+ sends as fast as the connections allow: every alert is due at once.
 """
 
 from __future__ import annotations
@@ -45,7 +45,16 @@ def scenario(rate_per_s: float, seconds: float, per_post: int) -> Scenario:
     return Scenario("bench", "", "", "quick", 1, recipe, (phase,), 0.0, (), ())
 
 
-def run(url: str, rate_per_s: float, alerts: int, per_post: int, connections: int, folder: Path) -> dict[str, object]:
+class Saturating(Emitter):
+    """Begins more only when nothing waits for a connection: as fast as those allow, and no faster."""
+
+    def _begin(self, now_s: float) -> float | None:
+        return now_s if self._delivery.sender.wire.lines.waiting else super()._begin(now_s)
+
+
+def run(
+    url: str, rate_per_s: float, alerts: int, per_post: int, connections: int, folder: Path
+) -> dict[str, object]:
     """Send so many alerts and return what came of it."""
     rate = rate_per_s or NOW_PER_S
     plan = scenario(rate, alerts / rate, per_post)
@@ -57,7 +66,7 @@ def run(url: str, rate_per_s: float, alerts: int, per_post: int, connections: in
     sender = Sender(url, headers={}, clock=clock.now, **limits)  # type: ignore[arg-type]
     failed: list[BaseException] = []
     delivery = Delivery(Naming("benchmark"), sender, AnswerRules(), ledger, clock, stats.note)
-    emitter = Emitter(delivery, clock, failed.append)
+    emitter = (Emitter if rate_per_s else Saturating)(delivery, clock, failed.append)
     planned: Iterator[Planned] = load.plan(plan)
     used = time.process_time()
     clock.start_in(0.05)

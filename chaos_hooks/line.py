@@ -130,9 +130,23 @@ class Line:
     def load(self, shot: Shot, now_s: float) -> None:
         """Take a request up; `push` sends it."""
         self.shot, shot.line = shot, self
-        self.left = memoryview(shot.request)
+        self.left = None
         self.since_s, self.sent_s, self.response = now_s, None, None
         self.took, self.error = False, ""
+
+    def begin(self, clock: Callable[[], float]) -> None:
+        """Send what was taken up, as far as it is taken; see `push`."""
+        assert self.shot
+        request = self.shot.request
+        try:
+            taken = self.sock.send(request)
+        except OSError:
+            taken = 0  # Whatever it is, it is met again.
+        if taken == len(request):
+            self.took, self.sent_s = True, clock()
+            return
+        self.left, self.took = memoryview(request)[taken:], taken > 0
+        self.push(clock)
 
     def push(self, clock: Callable[[], float]) -> None:
         """Send as much as is taken; ``left`` is None when all of it was, ``error`` says that none can be."""

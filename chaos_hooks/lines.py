@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -30,8 +31,10 @@ class Lines:
         self.wake: Callable[[], None] = lambda: None
         self.max_idle = limits.max_idle
         self.idle: list[Line] = []
-        self.waiting: dict[Shot, None] = {}  # The first is the one that waits longest; so below.
-        self.busy: dict[Line, None] = {}
+        self.waiting: OrderedDict[Shot, None] = (
+            OrderedDict()
+        )  # The first is the one that waits longest; so below.
+        self.busy: OrderedDict[Line, None] = OrderedDict()
         self._clock = clock
         self._limits = limits
         self._heads = Heads()
@@ -154,12 +157,11 @@ class Lines:
 
     def _use(self, line: Line) -> None:
         """Give a free connection to who waits longest, or keep it."""
-        while self.waiting:
-            shot = next(iter(self.waiting))
-            del self.waiting[shot]
-            if self._send(line, shot):
-                return
-            self.waiting = {shot: None, **self.waiting}
+        if self.waiting:
+            shot, _ = self.waiting.popitem(last=False)
+            if not self._send(line, shot):
+                self.waiting[shot] = None
+                self.waiting.move_to_end(shot, last=False)
             return
         if len(self.idle) < self.max_idle:
             self.idle.append(line)
@@ -175,7 +177,7 @@ class Lines:
     def _send(self, line: Line, shot: Shot) -> bool:
         """Put a request on a free connection; return False if that took not one byte, and is gone."""
         line.load(shot, self._clock())
-        line.push(self._clock)
+        line.begin(self._clock)
         if line.error and not line.took and not line.fresh:
             # Closed between the look and the first send: another one may take it.
             line.shot, shot.line = None, None

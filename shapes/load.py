@@ -65,6 +65,11 @@ class _Planner:
                 yield from self._until(begin)
                 yield from self._volley(phase, begin)
                 continue
+            if not phase.alerts:
+                continue
+            if not (recipe.resolved or recipe.unusable or self._resolved):
+                yield from self._plain(phase, recipe, begin)
+                continue
             for k in range(phase.alerts):
                 due = begin + phase.due(k, recipe.per_post)
                 if self._resolved:
@@ -75,6 +80,16 @@ class _Planner:
                     ends = due + exact(recipe.resolve_after_s)
                     heapq.heappush(self._resolved, (ends, alert.number, alert))
         yield from self._until(self._load)
+
+    def _plain(self, phase: Phase, recipe: AlertRecipe, begin: Fraction) -> Iterator[Planned]:
+        """Yield the alerts of a phase among which no others fall due: the same, at a fraction of the cost."""
+        # In integers all through: their quotient is rounded once, as a Fraction's float is.
+        step, per_post = phase.due(recipe.per_post, recipe.per_post) / recipe.per_post, recipe.per_post
+        over = begin.denominator * step.denominator
+        first, each = begin.numerator * step.denominator, step.numerator * begin.denominator
+        for k in range(phase.alerts):
+            due_s = (first + (k - k % per_post) * each) / over
+            yield self._next(recipe, phase, due_s, unusable=False)
 
     def _next(self, recipe: AlertRecipe, phase: Phase, due_s: float, *, unusable: bool) -> Planned:
         firsts, number = self._firsts[recipe.family], self._number()

@@ -1,0 +1,94 @@
+"""``make bench``: this tool beside others in one run, its punctuality, and its ledger at a million alerts."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks import contenders, sinks
+from benchmarks.contenders import Score
+from benchmarks.ledger_bench import million
+
+ROUNDS, SECONDS = 5, 2.0
+LATENESS = ((20 / 60, 3), (200, 1000), (2000, 8000), (5000, 20_000), (20_000, 80_000))
+PARTS = ("speed", "posts", "late", "hang", "ledger")
+
+
+def main() -> None:
+    """Run what was asked for and print it."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="*", default=PARTS, help=f"of {', '.join(PARTS)}; all")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--seconds", type=float, default=SECONDS)
+    asked = parser.parse_args()
+    cores = len(os.sched_getaffinity(0))
+    print(f"{platform.machine()}, {cores} cores, Python {platform.python_version()}")
+    with sinks.scratch() as folder:
+        program = sinks.compiled(folder)
+        if program is None:
+            sys.exit("no C compiler (cc, gcc) on PATH: the sink cannot be made, so nothing is measured")
+        if "speed" in asked.parts:
+            print(f"not on PATH, so not compared: {', '.join(contenders.absent()) or 'none'}")
+            compare(contenders.there(), program, folder, asked.rounds, asked.seconds)
+        if "posts" in asked.parts:
+            sizes = {f"{n} a POST": contenders.of_posts(n) for n in (1, 10, 100)}
+            compare(
+                sizes, program, folder, asked.rounds, asked.seconds, {f"{n} a POST": n for n in (1, 10, 100)}
+            )
+        if "late" in asked.parts:
+            for rate, count in LATENESS:
+                late(program, folder, rate, count)
+        if "hang" in asked.parts:
+            late(program, folder, 200, 1800, hang_s=5.0)
+            late(program, folder, 2000, 18_000, hang_s=5.0)
+        if "ledger" in asked.parts:
+            print("\n".join(million(folder)))
+
+
+def compare(
+    who: dict[str, Callable[[str, Path, float], Score]],
+    program: Path,
+    folder: Path,
+    rounds: int,
+    seconds: float,
+    weights: dict[str, int] | None = None,
+) -> None:
+    """Print medians of interleaved rounds, and ratios to the first."""
+    scores: dict[str, list[Score]] = {name: [] for name in who}
+    for _ in range(rounds):
+        for name, run in who.items():
+            with sinks.running(program) as url:
+                scores[name].append(run(url, folder, seconds))
+    first = next(iter(who))
+    middle = {name: statistics.median(s.per_cpu_s for s in each) for name, each in scores.items()}
+    print(f"\n{'':14} {'POST/s':>9} {'POST/cpu s':>11} {'spread':>15} {'alerts/cpu s':>13} {'ours/it':>8}")
+    for name, each in scores.items():
+        clock = statistics.median(s.per_s for s in each)
+        low, high = min(s.per_cpu_s for s in each), max(s.per_cpu_s for s in each)
+        alerts = middle[name] * (weights or {}).get(name, 1)
+        spread = f"{low:,.0f}-{high:,.0f}"
+        ratio = middle[first] / middle[name]
+        print(f"{name:14} {clock:9,.0f} {middle[name]:11,.0f} {spread:>15} {alerts:13,.0f} {ratio:8.2f}")
+
+
+def late(program: Path, folder: Path, rate: float, count: int, hang_s: float = 0.0) -> None:
+    """Print how late alerts were begun at a rate, with a target that hangs for a while if asked for."""
+    (folder / "ledger.bin").unlink(missing_ok=True)
+    with sinks.running(program, 2.0, hang_s) as url:
+        arguments = [url, str(rate), str(count), "1", "10000", str(folder)]
+        said, _ = contenders.timed([sys.executable, "-m", "benchmarks.generator", *arguments])
+    got = json.loads(said.splitlines()[-1])
+    times = ", ".join(f"{name} {at:.3f}" for name, at in got["late_ms"].items())
+    hangs = f", target hangs {hang_s:g} s" if hang_s else ""
+    ended = f"{got['outcomes']} of {got['planned']}"
+    print(f"{rate:9.1f}/s{hangs}: {ended}, late ms: {times}, CPU {got['cpu_s']:.2f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
