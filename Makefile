@@ -12,7 +12,7 @@ JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run selftest test lint real clean
+.PHONY: run selftest test lint real bench clean
 .DELETE_ON_ERROR:
 
 $(VENV)/.run-ready: pyproject.toml constraints.txt
@@ -46,6 +46,12 @@ test: lint
 real: $(VENV)/.test-ready
 	tests/real/install.sh
 	$(BIN)/pytest -rs tests/real
+
+# This tool beside others, on one core each; takes minutes. PARTS: of speed posts late hang ledger; all unless given.
+ROUNDS ?= 5
+PARTS ?=
+bench: $(VENV)/.run-ready
+	$(BIN)/python -m benchmarks $(PARTS) --rounds $(ROUNDS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -85,7 +85,8 @@ def run(
 
 def judged(folder: Path, planned: int) -> dict[str, object]:
     """Return what the ledger on disk says."""
-    reader = Reader(damage := [])
+    damage: list[str] = []
+    reader = Reader(damage)
     begun_s = time.perf_counter()
     reader.take(folder / "ledger.bin")
     attempts = reader.attempts(planned)

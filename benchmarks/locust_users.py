@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from locust import FastHttpUser, HttpUser, task
 
-BODY = open(os.environ["BENCH_BODY"], "rb").read()  # noqa: SIM115
+BODY = Path(os.environ["BENCH_BODY"]).read_text() if "BENCH_BODY" in os.environ else ""
 HEADERS = {"Content-Type": "application/json"}
 PATH = "/api/v1/signals/prometheus"
 

@@ -39,6 +39,7 @@ from chaos_hooks.request_watch import RequestWatch
 from chaos_hooks.sender import Sender
 from chaos_hooks.target_process import TargetProcess
 from chaos_hooks.truth import Truth
+from chaos_hooks.usage import Usage
 from reports import folder as run_folder
 from shapes.alerts import Naming
 from shapes.scenario import Scenario
@@ -124,6 +125,7 @@ class Workbench:
         run = description.describe(self.run_id, self.scenario, self._target, self._options, self.naming, told)
         run_folder.write_run(self.folder, self._clock.placed(run))
         self.began = True
+        self._usage = Usage()
         description.point_latest(self.folder)
         self.prober.start(self._questions())
         if self._truth:
@@ -221,7 +223,7 @@ class Workbench:
         if self.ledger:
             self.ledger.seal()
         if self.began:
-            run_folder.write_end(self.folder, ended, detail)
+            run_folder.write_end(self.folder, ended, detail, self._usage.used())
 
     def stop_target(self) -> None:
         """End the started target; it takes its faults along."""

@@ -65,9 +65,9 @@ def write_truth(
     _write(folder / "truth.json", {"stable": stable, "resources": [asdict(r) for r in resources], **told})
 
 
-def write_end(folder: Path, ended: str, detail: str) -> None:
-    """Write how the run ended: completed, interrupted or failed."""
-    _write(folder / "end.json", {"ended": ended, "detail": detail})
+def write_end(folder: Path, ended: str, detail: str, used: Mapping[str, float] | None = None) -> None:
+    """Write how the run ended: completed, interrupted or failed; and what its process used, see `History`."""
+    _write(folder / "end.json", {"ended": ended, "detail": detail, "used": used})
 
 
 def write_metrics(folder: Path, when: str, snapshot: Mapping[str, object]) -> None:
@@ -109,6 +109,7 @@ def read(folder: Path) -> History:
         damage=tuple(damage),
         logs=logs.read(folder / "logs", run),
         workers=taking_part,
+        used=end.get("used") if end else None,
     )
 
 

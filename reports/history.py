@@ -221,7 +221,8 @@ class History:
     """A run as recorded. ``resources`` is None when the truth was never read; ``stable`` tells that two
     readings of it in a row agreed. ``ended`` is completed, interrupted, failed, or empty if it died.
     ``logs`` are those of the Gateway and of the components that the run's criteria name, and no others.
-    ``workers`` sent the alerts of a distributed run."""
+    ``workers`` sent the alerts of a distributed run; ``used`` is what the process that conducted it, and sent
+    the alerts of any other, used from the load's start on, as `Worker.used`."""
 
     run: Run
     attempts: Sequence[Attempt]
@@ -235,6 +236,7 @@ class History:
     damage: tuple[str, ...] = ()
     logs: tuple[Log, ...] = ()
     workers: tuple[Worker, ...] = ()
+    used: Mapping[str, float] | None = None
 
     @property
     def clock_error_s(self) -> float:

@@ -130,7 +130,8 @@ def test_load_on_time_at_the_margin(late_s: list[float], status: Status, p99_s: 
         mend="the generator was starved; give it a free core, or lower the rate"
         if status is Status.UNKNOWN
         else "",
-        numbers={"p50_s": sorted([max(0.0, s) for s in late_s])[count // 2], "p99_s": p99_s, "max_s": max_s},
+        numbers={"p50_s": sorted([max(0.0, s) for s in late_s])[count // 2], "p99_s": p99_s, "max_s": max_s}
+        | {"late": float(sum(s > 0.25 for s in late_s))},
     )
 
 
@@ -139,10 +140,25 @@ def test_an_alert_that_was_not_begun_leaves_the_load_undecided() -> None:
     got = "2 of 3 begun, p99 0.0 ms late, max 0.0 ms"
     mend = "let the run end by itself, or find in the log what ended it"
     assert load_on_time.check(late(0.0, 0.0, planned=3)) == Finding(
-        Status.UNKNOWN, ON_TIME, got, 2, mend=mend, numbers={"p50_s": 0.0, "p99_s": 0.0, "max_s": 0.0}
+        Status.UNKNOWN,
+        ON_TIME,
+        got,
+        2,
+        mend=mend,
+        numbers={"p50_s": 0.0, "p99_s": 0.0, "max_s": 0.0} | {"late": 0.0},
     )
     timeouts = history(2, indeterminate=5, unsent=3, rejected_unsafe=2)
     assert load_on_time.check(timeouts).status is Status.PASS
+
+
+def test_how_busy_the_senders_were_is_told_with_how_late_they_were() -> None:
+    """Of workers the busiest; of one process its own; nothing where nobody recorded it."""
+    used = {"cpu_s": 9.0, "over_s": 10.0, "memory_mib": 80.0}
+    worker = Worker("a", "h", 1, 0.0, 0.0, 1, 0, "sealed", {**used, "cpu_s": 1.0})
+    got = "1 of 1 begun, p99 0.0 ms late, max 0.0 ms"
+    assert load_on_time.check(replace(late(0.0), used=used)).got == f"{got}; sent by 1 at 90% of a core"
+    two = replace(late(0.0), used=used, workers=(worker, replace(worker, used=None)))
+    assert load_on_time.check(two).got == f"{got}; sent by 2 at 10% of a core"
 
 
 def test_no_load_is_not_on_time() -> None:

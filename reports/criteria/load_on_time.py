@@ -14,9 +14,10 @@ def check(history: History, *, p99_s: float = 0.25, max_s: float = 2.0) -> Findi
         return unknown(wanted, "no alert was begun", 0, "see the log for why the load never started")
     # The nearest rank, ceil(0.99 n), counted from 1.
     p99 = late_s[(99 * len(late_s) + 99) // 100 - 1]
-    numbers = {"p50_s": late_s[len(late_s) // 2], "p99_s": p99, "max_s": late_s[-1]}
+    late = sum(each > p99_s for each in late_s)
+    numbers = {"p50_s": late_s[len(late_s) // 2], "p99_s": p99, "max_s": late_s[-1], "late": float(late)}
     begun = f"{len(late_s)} of {history.run.planned} begun"
-    got = f"{begun}, p99 {p99 * 1000:.1f} ms late, max {late_s[-1] * 1000:.1f} ms"
+    got = f"{begun}, p99 {p99 * 1000:.1f} ms late, max {late_s[-1] * 1000:.1f} ms{_busy(history)}"
     if len(late_s) < history.run.planned:
         mend = "let the run end by itself, or find in the log what ended it"
         return unknown(wanted, got, len(late_s), mend, numbers=numbers)
@@ -24,3 +25,10 @@ def check(history: History, *, p99_s: float = 0.25, max_s: float = 2.0) -> Findi
         mend = "the generator was starved; give it a free core, or lower the rate"
         return unknown(wanted, got, len(late_s), mend, numbers=numbers)
     return passed(wanted, got, len(late_s), numbers)
+
+
+def _busy(history: History) -> str:
+    """Tell how busy the processes that sent were: why they were late, if they were."""
+    used = [each.used for each in history.workers] or [history.used]
+    shares = [each["cpu_s"] / max(each["over_s"], 1e-3) for each in used if each]
+    return f"; sent by {len(used)} at {max(shares):.0%} of a core" if shares else ""
