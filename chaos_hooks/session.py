@@ -25,7 +25,7 @@ from chaos_hooks.options import Options
 from chaos_hooks.progress import Progress
 from chaos_hooks.worker import Worker
 from reports import campaign as reports_of_campaign
-from reports import campaign_writing
+from reports import campaign_writing, writing
 from reports import folder as run_folder
 from reports.campaign_formats import text as campaign_text
 from reports.formats import text
@@ -169,8 +169,11 @@ class Session:
     def print_last(self) -> None:
         """Print the verdict, the last thing a headless run says."""
         if self._record:
-            judged = reports_of_campaign.read(self._record.folder)
-            self._progress.say("\n".join(("", campaign_text.render(judged), self._record.summary())))
+            folder, summary = self._record.folder, self._record.summary()
+            told, problem = writing.attempted(
+                "text", lambda: campaign_text.render(reports_of_campaign.read(folder))
+            )
+            self._progress.say("\n".join(("", told or problem, summary)))
             self._progress.say(f"report: {os.path.relpath(self._record.folder / 'report.html')}")
         elif self.results:
             self._print(self.results[-1])
@@ -181,7 +184,9 @@ class Session:
             return
         if result.error:
             self._progress.say(f"\nalertstorm: {result.error}")
-        self._progress.say("\n" + text.render(run_folder.read(result.folder), result.verdict))
+        folder, verdict = result.folder, result.verdict
+        told, problem = writing.attempted("text", lambda: text.render(run_folder.read(folder), verdict))
+        self._progress.say("\n" + (told or f"{verdict.sentence}\n{problem}"))
         self._progress.say(f"report: {os.path.relpath(result.folder / 'report.html')}")
 
     def _finished(self, index: int, result: Result) -> None:
