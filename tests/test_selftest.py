@@ -110,6 +110,8 @@ def test_the_matrix_counts_what_proves_something() -> None:
         "|----------|----------|----------------------|---------|-----|--------|-----------------|\n"
         "| close    | quiet    | noise-metrics-slow=1 | UNKNOWN |     | 0 of 0 | wrong <= 100.0% |\n"
         "\n"
+        "All defects together: 1 of 1 runs were hits, detected >= 5.0% at 95 %.\n"
+        "\n"
         "drops, seed 2: VOID: what was planted never bit\n"
         "close, seed 1: INVALID: late\n"
         "close: no trial proved anything (0 VOID, 1 INVALID)\n"

@@ -3,7 +3,7 @@
 from typing import Any
 
 from sandbox.selftest.row import Row
-from sandbox.selftest.score import INVALID, VOID, Score
+from sandbox.selftest.score import INVALID, VOID, Score, least_share
 from sandbox.selftest.trial import Outcome
 
 _DEFECTS = ("defect", "scenario", "must convict", "bites", "convicted by", "disabled", "hits", "95 % bound")
@@ -19,8 +19,22 @@ def text(scores: list[Score]) -> str:
         parts.append(_table(_DEFECTS, [_defect(score) for score in defects]))
     if innocents:
         parts.append(_table(_INNOCENTS, [_innocent(score) for score in innocents]))
+    parts.append(
+        "\n".join(_pooled(defects, "defects", "detected >=") + _pooled(innocents, "innocents", "right >="))
+    )
     remarks = [line for score in scores for line in _remarks(score)]
     return "\n\n".join([*parts, *(["\n".join(remarks)] if remarks else [])]) + "\n"
+
+
+def _pooled(scores: list[Score], what: str, claim: str) -> list[str]:
+    """All rows together, as if they were one: what is known of such a mixture, and of no single row."""
+    runs, hits = sum(score.runs for score in scores), sum(score.hits for score in scores)
+    share = least_share(hits, runs)
+    return (
+        [f"All {what} together: {hits} of {runs} runs were hits, {claim} {share:.1%} at 95 %."]
+        if runs
+        else []
+    )
 
 
 def document(scores: list[Score]) -> dict[str, Any]:
