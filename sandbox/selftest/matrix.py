@@ -19,9 +19,8 @@ def text(scores: list[Score]) -> str:
         parts.append(_table(_DEFECTS, [_defect(score) for score in defects]))
     if innocents:
         parts.append(_table(_INNOCENTS, [_innocent(score) for score in innocents]))
-    parts.append(
-        "\n".join(_pooled(defects, "defects", "detected >=") + _pooled(innocents, "innocents", "right >="))
-    )
+    pooled = _pooled(defects, "defects", "detected >=") + _pooled(innocents, "innocents", "right >=")
+    parts += ["\n".join(pooled)] if pooled else []
     remarks = [line for score in scores for line in _remarks(score)]
     return "\n\n".join([*parts, *(["\n".join(remarks)] if remarks else [])]) + "\n"
 

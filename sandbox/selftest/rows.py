@@ -104,7 +104,14 @@ INNOCENTS = (
         why="it lies within the error of the limit",
         states=("UNKNOWN",),
     ),
-    Row("starved-generator", "timeouts", act="pause", states=("INVALID",), allows=("load_on_time",)),
+    Row(
+        "starved-generator",
+        "timeouts",
+        act="pause",
+        states=("INVALID",),
+        allows=("load_on_time", "metrics_continuous"),
+        why="the probes stand still with the generator",
+    ),
     Row("fault-without-bite", "unbitten", states=("INVALID",), allows=("fault_bit",)),
     Row("gateway-without-redis", "failover", lacks="Redis", states=("SKIPPED",)),
     # The same runs as the defects', with the defect off.
