@@ -20,6 +20,7 @@ def connect(orders: Orders, clock: RunClock) -> Sender:
         connect_timeout_s=orders.connect_timeout_s,
         answer_timeout_s=orders.answer_timeout_s,
         clock=clock.now,
+        traced=orders.traced,
     )
 
 

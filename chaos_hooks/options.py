@@ -39,6 +39,8 @@ class Options:
     prometheus_url: str = ""
     notify_url: str = ""
     metrics_port: str = ""
+    traceparent: bool = False
+    jaeger_url: str = ""
     grafana_url: str = ""
     grafana_token_file: str = ""
     explore: int = -1
@@ -85,6 +87,8 @@ def _options() -> tuple[_Option, ...]:
         _Option("resume", "", "go on with a campaign that was broken off: its id, its path, or latest"),
         _Option("prometheus-url", "", "Prometheus that scrapes the Gateway, asked at the end of a run"),
         _Option("notify-url", "", "URL that gets the verdict's JSON by POST at the end"),
+        _Option("traceparent", False, "give each POST a W3C traceparent, made from its alert's id"),
+        _Option("jaeger-url", "", "Jaeger's UI, to which reports link the traces of lost alerts"),
         _Option("metrics-port", "", "PORT (of loopback) or HOST:PORT that serves this tool's own /metrics"),
         _Option("grafana-url", "", "Grafana that gets an annotation for each fault's window"),
         _Option("grafana-token-file", "", "file with the token of a Grafana service account"),
@@ -154,6 +158,8 @@ def read(parsed: argparse.Namespace) -> Options:
         resume=got["chaos_resume"] or "",
         prometheus_url=got["chaos_prometheus_url"] or "",
         notify_url=got["chaos_notify_url"] or "",
+        traceparent=bool(got["chaos_traceparent"]),
+        jaeger_url=got["chaos_jaeger_url"] or "",
         metrics_port=got["chaos_metrics_port"] or "",
         grafana_url=got["chaos_grafana_url"] or "",
         grafana_token_file=got["chaos_grafana_token_file"] or "",

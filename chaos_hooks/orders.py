@@ -36,9 +36,12 @@ class Orders:
     answer_timeout_s: float
     answers: AnswerRules
     policy: Policy | None
+    traced: bool = False
 
 
-def orders(run_id: str, naming: Naming, scenario: Scenario, target: Target, gateway_url: str) -> Orders:
+def orders(
+    run_id: str, naming: Naming, scenario: Scenario, target: Target, gateway_url: str, traced: bool = False
+) -> Orders:
     """Return the orders for a run's load.
 
     Raises:
@@ -57,6 +60,7 @@ def orders(run_id: str, naming: Naming, scenario: Scenario, target: Target, gate
         target.answer_timeout_s,
         target.answers,
         policy,
+        traced,
     )
 
 

@@ -10,7 +10,7 @@ import gevent.event
 import gevent.pool
 from gevent import ssl as gevent_ssl
 
-from chaos_hooks import connection
+from chaos_hooks import connection, traceparent
 from chaos_hooks.connection import ConnectError, Endpoint, Limits
 from chaos_hooks.exchange import Exchange
 from chaos_hooks.flight import Flight
@@ -43,6 +43,7 @@ class Sender:
         max_idle: int = 256,
         max_connections: int = 10_000,
         tls: Any = None,
+        traced: bool = False,
     ) -> None:
         """Make a sender; nothing is connected yet.
 
@@ -53,6 +54,7 @@ class Sender:
             answer_timeout_s: from the connection to the answer's last byte, all together.
             max_idle: connections kept open between exchanges; with 0 each has its own.
             max_connections: open at the same time; what finds none free in time is not sent.
+            traced: each request carries a W3C traceparent, see `traceparent`.
             tls: a gevent.ssl.SSLContext; for https, without it, the system's certificates are trusted.
 
         Raises:
@@ -60,6 +62,7 @@ class Sender:
         """
         self._endpoint, target, host = _parse(url, tls)
         self._head = _head(target, host, headers)
+        self._traced = traced
         self._connect_timeout_s = connect_timeout_s
         self._answer_timeout_s = answer_timeout_s
         self._clock = clock
@@ -129,7 +132,8 @@ class Sender:
         self.wire.close()
 
     def _request(self, body: bytes) -> bytes:
-        return b"%sContent-Length: %d\r\n\r\n%s" % (self._head, len(body), body)
+        trace = traceparent.header(body) if self._traced else b""
+        return b"%s%sContent-Length: %d\r\n\r\n%s" % (self._head, trace, len(body), body)
 
     def _encrypt(self, request: bytes, done: Done, tag: Any) -> None:
         exchange = Exchange("answer", None, self._clock(), None, b"", f"answer: {GIVEN_UP}")

@@ -122,6 +122,8 @@ class Workbench:
         """Start the probes and write down what is to be done; the next thing is the first alert."""
         assert self.prober
         told = {**self._facts, "queries": promql.source(self._prometheus)}
+        if self._options.traceparent and self._options.jaeger_url:
+            told["jaeger"] = self._options.jaeger_url.rstrip("/")
         run = description.describe(self.run_id, self.scenario, self._target, self._options, self.naming, told)
         run_folder.write_run(self.folder, self._clock.placed(run))
         self.began = True
@@ -272,7 +274,8 @@ class Workbench:
             self.timeline, self._injectors, self._clock, journal, injections, self._say
         )
         self.prober = probes.Prober(self._clock, observations, self._fail, self.scenario.probe_every_s)
-        told = orders(self.run_id, self.naming, self.scenario, self._target, self._endpoints.gateway_url)
+        url, traced = self._endpoints.gateway_url, self._options.traceparent
+        told = orders(self.run_id, self.naming, self.scenario, self._target, url, traced)
         if self._fleet:
             self.emitter = self.tally = FleetEmitter(
                 self._fleet, told, self.scenario, self._clock, self.ledger, self._fail, self._say

@@ -10,6 +10,7 @@ from reports.finding import Status
 from reports.history import Attempt, History, Outcome, Resource
 from reports.presentation import EXAMPLES, clip
 from reports.verdict import Verdict
+from shapes import trace
 from shapes.alerts import Naming
 
 _LOG = "gateway"
@@ -95,6 +96,8 @@ def _story(history: History, attempt: Attempt, what: str, held: list[Resource]) 
         ("fault then", _faults_at(history, attempt.done_s or attempt.due_s)),
         ("CRD", _resources(naming, attempt, held)),
     ]
+    if jaeger := history.run.target_facts.get("jaeger"):
+        lines.append(("trace", f"{jaeger}/trace/{trace.trace_id(naming.alert_id(attempt.number))}"))
     log, words = _logged(history, attempt, [naming.alert_id(attempt.number), *(r.name for r in held)])
     return Story(naming.alert_id(attempt.number), what, tuple(lines), log, words)
 
