@@ -5,7 +5,7 @@
   const spot = (id) => document.getElementById(id);
   const labels = { acked: "acknowledged", safe: "refused", indeterminate: "indeterminate", unsent: "never delivered", lost: "lost" };
   const comma = (number) => number.toLocaleString("en-US");
-  let chart = null, before = null, hovering = false, drawn = "";
+  let chart = null, before = null, hovering = false, drawn = "", last = null;
 
   function say(id, text) { if (spot(id).textContent !== text) spot(id).textContent = text; }
 
@@ -59,7 +59,8 @@
       if (answer.redirected || !(answer.headers.get("Content-Type") || "").includes("json")) throw new Error("sign in again");
       const told = await answer.json();
       tell(told);
-      draw(told.chart);
+      last = told.chart;
+      draw(last);
       if (before && !told.busy) { location.reload(); return; }
       before = told.busy;
     } catch (problem) {
@@ -68,6 +69,7 @@
     setTimeout(ask, 1000);
   }
 
+  new ResizeObserver(() => draw(last)).observe(spot("live"));
   spot("chart").addEventListener("mouseenter", () => { hovering = true; });
   spot("chart").addEventListener("mouseleave", () => { hovering = false; });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { drawn = ""; });
