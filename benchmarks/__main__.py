@@ -15,7 +15,7 @@ from benchmarks import contenders, sinks
 from benchmarks.contenders import Score
 from benchmarks.ledger_bench import million
 
-ROUNDS, SECONDS = 5, 2.0
+ROUNDS, SECONDS = 5, 2
 LATENESS = ((20 / 60, 3), (200, 1000), (2000, 8000), (5000, 20_000), (20_000, 80_000))
 PARTS = ("speed", "posts", "late", "hang", "ledger")
 
@@ -25,7 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", default=PARTS, help=f"of {', '.join(PARTS)}; all")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--seconds", type=float, default=SECONDS)
+    parser.add_argument("--seconds", type=int, default=SECONDS)
     asked = parser.parse_args()
     cores = len(os.sched_getaffinity(0))
     print(f"{platform.machine()}, {cores} cores, Python {platform.python_version()}")
