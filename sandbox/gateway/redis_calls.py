@@ -72,7 +72,9 @@ class RedisCalls:
         try:
             async with asyncio.timeout(CALL_TIMEOUT_S):
                 answer = await operation(self._client)
-        except (exceptions.RedisError, OSError) as error:  # OSError covers the built-in TimeoutError
+        # OSError covers the built-in TimeoutError; RuntimeError is what uvloop raises of a write on a connection
+        # that the peer's reset has closed in the same turn of the loop: seen when packets are lost.
+        except (exceptions.RedisError, OSError, RuntimeError) as error:
             self._note_failure(error)
             self.breaker.fail(permit, time.monotonic())
             raise RedisAwayError(_reason(error)) from error
@@ -110,6 +112,6 @@ def _reason(error: Exception) -> str:
         return "loading"
     if isinstance(error, exceptions.TimeoutError | TimeoutError):
         return "timeout"
-    if isinstance(error, exceptions.ConnectionError | OSError):
+    if isinstance(error, exceptions.ConnectionError | OSError | RuntimeError):
         return "connection"
     return "other"

@@ -123,13 +123,18 @@ def alert(behaviour: str) -> dict[str, Any]:
 def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
     """All behaviours at once, watched for a little more than two flushes."""
     folder, got = tmp_path_factory.mktemp("alertmanager"), Receiver()
-    port, web, late = free_port(), free_port(), free_port()
-    ports = dict.fromkeys(BEHAVIOURS, port) | {"refused": late}
+    # A port of its own where connections are cut: on a kept one, Alertmanager's client posts again at once.
+    port, web, late, cut = (free_port() for _ in range(4))
+    ports = dict.fromkeys(BEHAVIOURS, port) | {"refused": late, "cut": cut}
     (folder / "config.yml").write_text(yaml.safe_dump(config(ports)))
     base = f"http://127.0.0.1:{web}"
     command = [PROGRAM, f"--config.file={folder / 'config.yml'}", f"--storage.path={folder / 'data'}"]
     command += [f"--web.listen-address=127.0.0.1:{web}", "--cluster.listen-address="]
-    with serving(got, port), real_tools.running(command, folder / "log", lambda: _ready(base)):
+    with (
+        serving(got, port),
+        serving(got, cut),
+        real_tools.running(command, folder / "log", lambda: _ready(base)),
+    ):
         answer = requests.post(f"{base}/api/v2/alerts", json=[alert(name) for name in BEHAVIOURS], timeout=10)
         assert answer.ok, answer.text
         real_tools.until(lambda: len(got.posts.get("503", [])) >= 3)

@@ -56,6 +56,8 @@ def test_a_network_scenario_has_the_same_verdict_on_both(scenario: str, tmp_path
         facts = json.loads((process.run_folder() / "run.json").read_text())["target_facts"]
         assert facts["proxy_server"].startswith("sandbox.toxiproxy") == (program == "ours"), facts
         found[program] = (ended.code, statuses(process.run_folder()))
+        if found[program][1]["load_on_time"] != "PASS":
+            pytest.skip(f"the machine starved the load of the run on {program}: neither verdict counts")
 
     assert found["real"] == found["ours"]
     assert found["ours"][0] == 0, found
