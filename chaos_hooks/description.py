@@ -11,6 +11,7 @@ from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from chaos_hooks.errors import SetupError
 from chaos_hooks.options import Options
 from reports.history import Asked, PhaseSpan, Run
 from shapes import load
@@ -31,6 +32,21 @@ def token() -> str:
 def run_id(scenario: Scenario, naming: Naming) -> str:
     """Return a run's name: scenario, time and token; it is its folder's, too."""
     return f"{scenario.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{naming.token}"
+
+
+def make_folder(folder: Path) -> None:
+    """Make a run's folder, with one for logs in it.
+
+    Raises:
+        SetupError: if it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True)
+        (folder / "logs").mkdir()
+    except OSError as problem:
+        raise SetupError(
+            f"--chaos-runs-dir: {folder}: {problem.strerror}; name a folder that can be written"
+        ) from None
 
 
 def describe(

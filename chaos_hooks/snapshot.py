@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from pathlib import Path
 
 import requests
 from prometheus_client.parser import text_string_to_metric_families
+
+from chaos_hooks.errors import RecordError
+from reports import folder as run_folder
 
 _TIMEOUT_S = 3.0
 
@@ -26,6 +30,21 @@ def take(url: str, at_s: float) -> dict[str, object]:
     except ValueError as problem:
         error = f"{url}: {problem}"
     return taken | {"error": error, "families": None}
+
+
+def keep(folder: Path, when: str, url: str, at_s: float) -> None:
+    """Take a snapshot and write it into a run's folder: ``when`` is baseline or post.
+
+    Raises:
+        RecordError: if the disk does not take it.
+    """
+    try:
+        run_folder.write_metrics(folder, when, take(url, at_s))
+    except OSError as problem:
+        raise RecordError(
+            f"{folder / when}.json: cannot be written ({problem.strerror}); "
+            "make room, or name another --chaos-runs-dir"
+        ) from None
 
 
 def _text(url: str) -> str:

@@ -17,7 +17,8 @@ from typing import Any
 import gevent
 
 from chaos_hooks.errors import SetupError
-from chaos_hooks.options import HOME
+from chaos_hooks.options import HOME, Options
+from shapes.scenario import Scenario
 from shapes.target import Endpoints, Start
 
 _STOP_TIMEOUT_S = 10.0
@@ -114,6 +115,24 @@ def split(place: str, text: str) -> list[str]:
         return shlex.split(text)
     except ValueError as problem:
         raise SetupError(f"{place}: {text!r}: {problem}; mend the quotation marks") from None
+
+
+def arguments(scenario: Scenario, options: Options, folder: Path) -> list[str]:
+    """Return what a run adds to its target's start command.
+
+    Raises:
+        SetupError: naming the place, if a quotation is left open.
+    """
+    more = ["--logs", str((folder / "logs").resolve())]
+    for flag, value in (
+        ("--gateway-command", options.gateway_command),
+        ("--gateway-port", options.gateway_port),
+    ):
+        more += [flag, str(value)] if value else []
+    if options.gateway_command:
+        more += ["--gateway-cwd", str(Path.cwd())]  # Where the user typed it; relative paths mean that.
+    more += split(f"scenarios/{scenario.name}.yaml: start_args", scenario.start_args)
+    return more + split("--chaos-start-args", options.start_args)
 
 
 def _endpoints(announced: dict[str, Any]) -> Endpoints:

@@ -25,7 +25,6 @@ from chaos_hooks.clock import RunClock
 from chaos_hooks.conductor import Conductor
 from chaos_hooks.delivery import Told
 from chaos_hooks.emitter import Emitter
-from chaos_hooks.errors import RecordError, SetupError
 from chaos_hooks.fleet import Fleet
 from chaos_hooks.fleet_emitter import FleetEmitter
 from chaos_hooks.injection import Injector
@@ -98,7 +97,7 @@ class Workbench:
             SetupError: with one sentence; nothing was sent.
         """
         preflight.check_scenario(self.scenario, injection.names())
-        self._make_folder()
+        description.make_folder(self.folder)
         if self._target.start and not self._options.target_url:
             self._start_target()
         self._endpoints = preflight.complete(self._endpoints, self._target, self._options, self.run_id)
@@ -200,14 +199,7 @@ class Workbench:
         """
         if not self.emitter:
             return  # The run did not get so far as to have a Gateway.
-        found = snapshot.take(self._endpoints.metrics_url, self._clock.now())
-        try:
-            run_folder.write_metrics(self.folder, when, found)
-        except OSError as problem:
-            raise RecordError(
-                f"{self.folder / when}.json: cannot be written ({problem.strerror}); "
-                "make room, or name another --chaos-runs-dir"
-            ) from None
+        snapshot.keep(self.folder, when, self._endpoints.metrics_url, self._clock.now())
 
     def close(self, ended: str, detail: str) -> None:
         """Seal the ledger and write how the run ended.
@@ -233,28 +225,9 @@ class Workbench:
             self._process.stop()
             self._process = None
 
-    def _make_folder(self) -> None:
-        try:
-            self.folder.mkdir(parents=True)
-            (self.folder / "logs").mkdir()
-        except OSError as problem:
-            raise SetupError(
-                f"--chaos-runs-dir: {self.folder}: {problem.strerror}; name a folder that can be written"
-            ) from None
-
     def _start_target(self) -> None:
         assert self._target.start
-        more = ["--logs", str((self.folder / "logs").resolve())]
-        for flag, value in (
-            ("--gateway-command", self._options.gateway_command),
-            ("--gateway-port", self._options.gateway_port),
-        ):
-            more += [flag, str(value)] if value else []
-        if self._options.gateway_command:
-            more += ["--gateway-cwd", str(Path.cwd())]  # Where the user typed it; relative paths mean that.
-        place = f"scenarios/{self.scenario.name}.yaml: start_args"
-        more += target_process.split(place, self.scenario.start_args)
-        more += target_process.split("--chaos-start-args", self._options.start_args)
+        more = target_process.arguments(self.scenario, self._options, self.folder)
         self._say(f"starting {self._target.title}")
         self._process = TargetProcess(self._target.start, more, self.folder / "logs" / "target.log")
         announced, self._facts = self._process.wait_ready()

@@ -72,8 +72,8 @@ class RedisCalls:
         try:
             async with asyncio.timeout(CALL_TIMEOUT_S):
                 answer = await operation(self._client)
-        # OSError covers the built-in TimeoutError; RuntimeError is what uvloop raises of a write on a connection
-        # that the peer's reset has closed in the same turn of the loop: seen when packets are lost.
+        # OSError covers the built-in TimeoutError; RuntimeError is what uvloop raises of a write on a
+        # connection that a reset has closed in the same turn of the loop: seen when packets are lost.
         except (exceptions.RedisError, OSError, RuntimeError) as error:
             self._note_failure(error)
             self.breaker.fail(permit, time.monotonic())
