@@ -86,11 +86,19 @@ class Tab:
         return told["result"].get("value")
 
     def until(self, script: str) -> None:
-        """Wait until an expression is true."""
+        """Wait until an expression is true; while the page is loaded anew, it is not."""
         deadline = time.monotonic() + _DEADLINE_S
-        while not self.run(script):
+        while not self._is_true(script):
             assert time.monotonic() < deadline, f"never true: {script}"
             time.sleep(0.1)
+
+    def _is_true(self, script: str) -> bool:
+        try:
+            return bool(self.run(script))
+        except AssertionError as problem:
+            if "navigated" in str(problem) or "context" in str(problem):
+                return False  # The page that was asked has gone.
+            raise
 
     def look(self, width: int, *, dark: bool = False, paper: bool = False) -> None:
         """Give it a width, light or dark colours, or paper."""
