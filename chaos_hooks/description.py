@@ -20,7 +20,8 @@ from shapes.scenario import Scenario
 from shapes.target import Endpoints, Target
 
 # Where a run is kept is not what it was; and a URL to notify may hold a secret, so nothing records it.
-_NOT_REPEATED = ("runs_dir", "notify_url")
+# Where a run's folder lies, who is told, and what composed it: none of them changes what it did.
+_NOT_REPEATED = ("runs_dir", "notify_url", "explore", "explore_runs", "explore_for")
 _PACKAGES = ("locust", "gevent", "kubernetes", "requests")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 from collections.abc import Callable
@@ -160,6 +161,10 @@ class Fleet:
                     self.refused.append(client_id)
                     self._say(f"worker {facts['host']}, process {facts['pid']}, is refused: {why}")
                 self._transmit(client_id, {"kind": "refused", "why": why})
+                # Forgotten at once: Locust ends a master whose last worker leaves, were it a refused one. If
+                # the answer is lost, the worker's next sign of life makes Locust know it again.
+                with contextlib.suppress(KeyError):
+                    del self._runner.clients[client_id]
                 return
             name = f"worker-{self._runner.get_worker_index(client_id)}"
             post = Post(

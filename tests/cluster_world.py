@@ -34,6 +34,7 @@ class World:
         self._control = announced["control_url"]
         self._kubernetes = yaml.safe_load(Path(announced["kubeconfig"]).read_text())["clusters"][0]["cluster"]
         cluster.hands_on = self._hand_on
+        cluster.watched_at = self._kubernetes["server"]
         cluster.chaos.on_strike = self._strike
         cluster.chaos.on_end = self._end
         self.target = folder / "cluster.yaml"

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import requests
 import yaml
 from fake_chaos_mesh import FakeChaosMesh
 from kubernetes_api_server import free_port
@@ -65,6 +66,7 @@ class FakeCluster:
         self.ready_after_reads = 2
         self.chaos = FakeChaosMesh(self)
         self.hands_on: Callable[[str, str, dict[str, str], Any], Answer] | None = None
+        self.watched_at = ""  # Where watches of RemediationRequests are handed on to.
         self.url = ""
 
     def run_example(self) -> None:
@@ -164,9 +166,10 @@ class FakeCluster:
             refused = self.refuse(method, path, query)
             if refused is not None:
                 return refused
+        if self.hands_on and "/remediationrequests" in path:
+            return self.hands_on(method, path, query, body)
+        with self.lock:
             try:
-                if self.hands_on and "/remediationrequests" in path:
-                    return self.hands_on(method, path, query, body)
                 return self._answer(method, path.strip("/").split("/"), query, body)
             except Refusal as refusal:
                 return refusal.answer
@@ -232,6 +235,9 @@ def serving(cluster: FakeCluster) -> Iterator[FakeCluster]:
         def _do(self) -> None:
             parts = urlsplit(self.path)
             content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if cluster.watched_at and "/remediationrequests" in parts.path and "watch=" in parts.query:
+                self._hand_a_watch_on(cluster.watched_at + self.path)
+                return
             body = json.loads(content) if content else None
             code, value = cluster.answer(self.command, parts.path, dict(parse_qsl(parts.query)), body)
             if code == 0:
@@ -245,6 +251,21 @@ def serving(cluster: FakeCluster) -> Iterator[FakeCluster]:
             self.wfile.write(data)
 
         do_GET = do_POST = do_DELETE = do_PUT = do_PATCH = _do
+
+        def _hand_a_watch_on(self, url: str) -> None:
+            """Pass each event on as it comes, until one of the two ends has enough."""
+            self.close_connection = True
+            try:
+                with requests.get(url, stream=True, timeout=60) as answer:
+                    self.send_response(answer.status_code)
+                    self.send_header("Content-Type", "application/json")
+                    self.send_header("Connection", "close")
+                    self.end_headers()
+                    for piece in answer.iter_content(chunk_size=None):
+                        self.wfile.write(piece)
+                        self.wfile.flush()
+            except (requests.RequestException, OSError):
+                return  # As of a connection that breaks.
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
