@@ -1,5 +1,5 @@
 # make run: the plan's seven scenarios in the embedded sandbox; make run SCENARIO=name: one of them;
-# make test: everything that must hold.
+# make test and make test-long: everything that must hold.
 SCENARIO ?= all
 PACE ?= quick
 DEFECTS ?=
@@ -9,10 +9,12 @@ PYTHON ?= python3
 ROWS ?= all
 SEEDS ?= 1
 JOBS ?= 2
+LONG := tests/test_kills.py tests/real \
+  $(patsubst %,tests/test_acceptance_%.py,convictions explore distributed cluster cool_down)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run selftest test lint real bench clean
+.PHONY: run selftest test-long test lint real bench clean
 .DELETE_ON_ERROR:
 
 $(VENV)/.run-ready: pyproject.toml constraints.txt
@@ -40,7 +42,11 @@ lint: $(VENV)/.test-ready
 
 # Two at a time, each file in one process: most of them wait for real processes, not for a core.
 test: lint
-	$(BIN)/pytest -n 2 --dist loadfile $(TESTS)
+	$(BIN)/pytest -n 2 --dist loadfile $(TESTS) $(if $(TESTS),,$(LONG:%=--ignore=%))
+
+# What takes minutes: each a whole run or several, with kills, defects, workers, a cluster's API, and the real parts.
+test-long: $(VENV)/.test-ready
+	$(BIN)/pytest -n 2 --dist loadfile $(LONG)
 
 # Against the real parts that the sandbox imitates: installs what can be had, and says what skips for the lack of it.
 real: $(VENV)/.test-ready
