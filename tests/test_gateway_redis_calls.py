@@ -39,3 +39,17 @@ def test_a_call_that_fails_says_that_redis_is_away(name: str) -> None:
 
     assert caught.value.reason == reason
     assert metrics.redis_operation_errors_total.labels(reason)._value.get() == 1
+
+
+def test_a_bug_is_not_taken_for_a_failure_of_redis() -> None:
+    """Any other RuntimeError passes through; nothing is counted, and the breaker goes on."""
+    metrics = Metrics()
+    calls = RedisCalls(None, CircuitBreaker(Policy()), metrics, Defects({}))  # type: ignore[arg-type]
+
+    async def operation(_: Any) -> None:
+        raise RuntimeError("dictionary changed size during iteration")
+
+    with pytest.raises(RuntimeError, match="dictionary"):
+        asyncio.run(calls.call(operation))
+
+    assert metrics.redis_operation_errors_total.labels("connection")._value.get() == 0

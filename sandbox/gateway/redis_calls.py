@@ -75,6 +75,9 @@ class RedisCalls:
         # OSError covers the built-in TimeoutError; RuntimeError is what uvloop raises of a write on a
         # connection that a reset has closed in the same turn of the loop: seen when packets are lost.
         except (exceptions.RedisError, OSError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and "closed" not in str(error):
+                self.breaker.cancel(permit)
+                raise  # A bug of ours, and nothing that Redis did.
             self._note_failure(error)
             self.breaker.fail(permit, time.monotonic())
             raise RedisAwayError(_reason(error)) from error
