@@ -25,6 +25,8 @@ $(VENV)/.run-ready: pyproject.toml constraints.txt
 
 $(VENV)/.test-ready: $(VENV)/.run-ready
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	@# For the axe-core in it alone: tests/browser.py drives the browser, not playwright, which is large.
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps axe-playwright-python
 	@touch $@
 
 run: $(VENV)/.run-ready

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from reports.interval import Interval
+from reports.log import Log
 from reports.workers import Worker
 
 
@@ -151,23 +152,6 @@ class Resource:
     window: str = ""
     members: tuple[Member, ...] = ()
     differs: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    """A line that a component logged, cut to a length; ``at_s`` is None if it carries no usable time."""
-
-    at_s: float | None
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Log:
-    """What a component logged, over all its lives; ``whole`` is False if the file was too long to be read."""
-
-    component: str
-    lines: tuple[LogLine, ...]
-    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ import re
 from datetime import datetime
 from pathlib import Path
 
-from reports.history import Log, LogLine, Run
+from reports.history import Run
+from reports.log import Log, LogLine
 
 CRITERION = "logs_alive"
 COMPONENT = "gateway"

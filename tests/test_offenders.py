@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import histories
 
-from reports.history import History, Log, LogLine
+from reports.history import History
+from reports.log import Log, LogLine
 from reports.offenders import Story, stories
 from reports.verdict import judge
 

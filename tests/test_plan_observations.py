@@ -17,7 +17,8 @@ from sandbox_runner import ready, spawn
 from chaos_hooks import component_probe, options, probes
 from chaos_hooks.truth import resource_of
 from reports import folder, logs
-from reports.history import Asked, Log, LogLine
+from reports.history import Asked
+from reports.log import Log, LogLine
 from reports.signals import COMPONENTS
 from shapes import target
 from shapes.alerts import Naming

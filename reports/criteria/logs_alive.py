@@ -6,8 +6,9 @@ import itertools
 
 from reports import signals
 from reports.finding import Finding, failed, passed, unknown
-from reports.history import History, Log, LogLine
+from reports.history import History
 from reports.interval import Interval
+from reports.log import Log, LogLine
 
 
 def check(
