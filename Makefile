@@ -14,6 +14,9 @@ LONG := tests/test_kills.py tests/real \
 VENV := .venv
 BIN := $(VENV)/bin
 
+# A run has eight processes: compiling the sources anew in each of them would cost it half a second of a core.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: run selftest test-long test lint real bench clean
 .DELETE_ON_ERROR:
 

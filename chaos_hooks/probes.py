@@ -156,10 +156,19 @@ def read_metrics(text: str, metrics: Mapping[str, Metric]) -> dict[str, float]:
 
 def _samples(text: str, wanted: set[str]) -> list[Sample]:
     try:
-        families = list(text_string_to_metric_families(text))
+        families = list(text_string_to_metric_families(_about(text, wanted)))
     except IndexError:  # The parser's own, on some lines that end too early.
         raise ValueError("not the Prometheus text format") from None
     return [sample for family in families for sample in family.samples if sample.name in wanted]
+
+
+def _about(text: str, wanted: set[str]) -> str:
+    """Return the lines that may be about the wanted metrics: to parse all of them, several times a second, is
+    more work than all else that a probe does. Without any such line, the whole text: is it metrics at all?"""
+    stems = tuple(name.removesuffix("_total") for name in wanted)  # A counter may be exposed without it.
+    starts = (*stems, *(f"# {word} {stem}" for word in ("TYPE", "HELP") for stem in stems))
+    lines = [line for line in text.split("\n") if line.lstrip().startswith(starts)]
+    return "\n".join([*lines, ""]) if lines else text
 
 
 class _Ready:

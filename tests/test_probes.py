@@ -67,6 +67,14 @@ def test_metrics_are_summed_over_the_series_with_the_wanted_labels(
     assert read_metrics(EXPOSITION, {"it": metric}) == ({} if value is None else {"it": value})
 
 
+@pytest.mark.parametrize("name", ["asked", "asked_total"])
+def test_a_counter_is_found_with_and_without_its_suffix(name: str) -> None:
+    """Only lines about the wanted metrics are parsed, and the parser adds `_total` to a counter's name."""
+    text = f"# HELP other x\n# TYPE other gauge\nother 1\n# HELP {name} x\n# TYPE {name} counter\n{name} 3\n"
+
+    assert read_metrics(text, {"it": Metric("asked_total")}) == {"it": 3.0}
+
+
 @pytest.mark.parametrize(
     ("exposed", "state"),
     [("0", OPEN), ("1", CLOSED), ("2", None), ("5", HALF_OPEN), ("NaN", None)],

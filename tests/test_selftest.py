@@ -131,6 +131,7 @@ def test_every_row_can_be_run(row: Row, tmp_path: Path) -> None:
     defects.parse(row.plants)
     path = target.write(row, tmp_path)
 
+    assert row.slow == (planned.load_s + planned.settle_s > 15.0)
     assert {row.wants or "zero_loss"} <= asked
     assert {row.wants or "zero_loss", *row.allows} <= set(criterion_names())
     assert not (row.wants and row.allows and not row.why), "a consequence that is allowed has a reason"
@@ -168,6 +169,32 @@ def test_an_unknown_row_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> N
     assert main(["--rows", "recovery-after-31-s", "--quick"]) == 2
     assert main(["--list", "--rows", "reduced"]) == 0
     assert "ack-then-drop" in capsys.readouterr().out
+
+
+def test_slow_rows_and_controls_have_seeds_of_their_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """--few-seeds for them, --seeds for the others, from the same first seed on."""
+    tried: list[tuple[str, int]] = []
+
+    def run(row: Row, seed: int, folder: Path) -> Outcome:
+        folder.mkdir(parents=True)
+        tried.append((row.name, seed))
+        return convicted(row.wants) if row.wants else Outcome("PASS")
+
+    monkeypatch.setattr(trial, "run", run)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    names = "labels-lost,recovery-after-31-s,off: many"
+    seeds = ["--seeds", "3", "--few-seeds", "1", "--first-seed", "7"]
+
+    assert main(["--rows", names, *seeds, "--jobs", "1"]) == 0
+    assert tried == [
+        ("labels-lost", 7),
+        ("recovery-after-31-s", 7),
+        ("off: many", 7),
+        ("labels-lost", 8),
+        ("labels-lost", 9),
+    ]
 
 
 def test_a_miss_is_told_and_ends_with_1(

@@ -25,11 +25,13 @@ class Selftest:
         self._folder = folder
         self._lock = threading.Lock()
 
-    def run(self, seeds: range, jobs: int) -> None:
-        """Run each row with each seed; the quick ones of all rows come before the second seed of any."""
+    def run(self, seeds: range, few: range, jobs: int) -> None:
+        """Run each row with each seed, slow ones and controls with a few; all rows once before any twice."""
         with ThreadPoolExecutor(jobs) as pool:
             try:
-                work = [(score, seed) for seed in seeds for score in self.scores]
+                rows_of = {seed: [s for s in self.scores if seed in (few if s.row.few else seeds)]
+                           for seed in sorted({*seeds, *few})}  # fmt: skip
+                work = [(score, seed) for seed, scores in rows_of.items() for score in scores]
                 for done in [pool.submit(self._one, score, seed) for score, seed in work]:
                     done.result()
             except KeyboardInterrupt:
@@ -68,7 +70,8 @@ def main(arguments: list[str] | None = None) -> int:
     folder = Path(tempfile.mkdtemp(prefix="alertstorm-selftest-"))
     selftest = Selftest(chosen, folder)
     try:
-        selftest.run(range(asked.first_seed, asked.first_seed + asked.seeds), asked.jobs)
+        first, few = asked.first_seed, asked.seeds if asked.few_seeds is None else asked.few_seeds
+        selftest.run(range(first, first + asked.seeds), range(first, first + few), asked.jobs)
     except KeyboardInterrupt:
         _told(selftest.scores, asked.json)
         return 130
@@ -96,6 +99,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rows", default="all", help="names with commas, all, defects, innocents or reduced")
     parser.add_argument("--quick", action="store_true", help="leave out the slow rows")
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="runs of each row (1)")
+    few = "runs of each slow row and of each control (as --seeds)"
+    parser.add_argument("--few-seeds", type=int, metavar="N", help=few)
     parser.add_argument("--first-seed", type=int, default=1, metavar="N", help="the first of the seeds (1)")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="rows at a time (2)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the matrix for programs, too")

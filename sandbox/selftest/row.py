@@ -14,7 +14,7 @@ class Row:
 
     ``act`` is what the selftest itself does: pause (stop the generator for a while). ``answer_s`` is how long
     the sender waits for an answer (0: as shipped); ``lacks`` makes the target one that has not what the
-    scenario breaks.
+    scenario breaks. ``slow`` is a row whose scenario, with its settling, lasts for more than 15 s.
     """
 
     name: str
@@ -28,6 +28,16 @@ class Row:
     answer_s: float = 0.0
     lacks: str = ""
     slow: bool = False
+
+    @property
+    def control(self) -> bool:
+        """Whether it is a defect's run with the defect off."""
+        return self.name.startswith("off: ")
+
+    @property
+    def few(self) -> bool:
+        """Whether fewer runs of it are asked for: it is slow, or a control."""
+        return self.slow or self.control
 
     @property
     def planted(self) -> list[str]:

@@ -53,9 +53,10 @@ DEFECTS = (
         "zero_loss",
         ("backoff_grows",),
         "what is not queued waits for nothing",
+        slow=True,
     ),
     Row("breaker-never-opens", "partition-long", "breaker-never-opens", "breaker_opens"),
-    Row("breaker-opens-late", "partition-long", "breaker-opens-late=6.5", "breaker_opens", slow=True),
+    Row("breaker-opens-late", "partition-long", "breaker-opens-late=6.5", "breaker_opens"),
     Row("breaker-never-closes", "partition", "breaker-never-closes", "recovery"),
     Row("breaker-open-but-calls", "partition", "breaker-open-but-calls-go", "breaker_spares"),
     Row(
@@ -82,7 +83,7 @@ DEFECTS = (
     Row("ready-while-refusing", "refused", "ready-while-refusing", "ready_honest"),
     Row("pool-exhausted", "quiet", "pool-exhausted", "pool_returns"),
     Row("backoff-flat-in-updates", "conflicts", "backoff-does-not-grow", "backoff_steps"),
-    Row("backoff-flat-in-queue", "queued", "backoff-does-not-grow", "backoff_grows"),
+    Row("backoff-flat-in-queue", "queued", "backoff-does-not-grow", "backoff_grows", slow=True),
     Row("loss-when-faults-overlap", "overlap", "drop-when-faults-overlap", "zero_loss"),
 )
 
@@ -118,7 +119,7 @@ INNOCENTS = (
     Row("off: many", "many"),
     Row("off: failover", "failover"),
     Row("off: partition", "partition"),
-    Row("off: partition-long", "partition-long", slow=True),
+    Row("off: partition-long", "partition-long"),
     Row("off: recovery", "recovery", slow=True),
     Row("off: restart", "restart"),
     Row("off: batches", "batches"),
@@ -128,7 +129,7 @@ INNOCENTS = (
     Row("off: retries", "retries"),
     Row("off: expiry", "expiry"),
     Row("off: eviction", "eviction"),
-    Row("off: queued", "queued"),
+    Row("off: queued", "queued", slow=True),
     Row("off: overlap", "overlap"),
 )
 
