@@ -19,13 +19,13 @@ from chaos_hooks.clock import RunClock
 from chaos_hooks.line_file import LineFile
 from reports.history import Observation
 from reports.signals import CLOSED, COMPONENTS, HALF_OPEN, METRICS, OPEN, READY, SENTINEL
-from shapes.scenario import PROBE_EVERY_S
+from shapes.scenario import PROBE_EVERY_S, PROBE_GIVES_UP_S
 from shapes.target import Endpoints, Metric, Target
 
 PERIOD_S = PROBE_EVERY_S
 # The components' supervisor asks the Sentinels for each answer, and its counts lose nothing in between.
 _PERIODS_S = {COMPONENTS: 1.0}
-_TIMEOUT_S = 1.0
+_TIMEOUT_S = PROBE_GIVES_UP_S
 _STATES = {"closed": CLOSED, "half_open": HALF_OPEN, "open": OPEN}
 
 Question = Callable[[], Mapping[str, float]]

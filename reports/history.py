@@ -10,6 +10,9 @@ from typing import Any
 from reports.interval import Interval
 from reports.log import Log
 from reports.workers import Worker
+from shapes.scenario import PROBE_GIVES_UP_S
+
+_LATE_S = 0.5
 
 
 class Outcome(StrEnum):
@@ -120,6 +123,11 @@ class Observation:
     ok: bool
     values: Mapping[str, float] = field(default_factory=dict)
     error: str = ""
+
+    @property
+    def overslept(self) -> bool:
+        """Whether it failed long after it had to be given up: who asked stood still, or got no core."""
+        return not self.ok and self.answered_s - self.asked_s > PROBE_GIVES_UP_S + _LATE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,8 +240,9 @@ class History:
         return [attempt for attempt in self.attempts if attempt.outcome is outcome]
 
     def samples(self, probe: str) -> list[Observation]:
-        """Return a probe's observations in order of asking."""
-        return sorted((o for o in self.observations if o.probe == probe), key=lambda o: o.asked_s)
+        """Return a probe's observations in order of asking, without those that only tell of the prober."""
+        found = (o for o in self.observations if o.probe == probe and not o.overslept)
+        return sorted(found, key=lambda o: o.asked_s)
 
     def injection(self, name: str = "") -> Injection | None:
         """Return the injection of that name, or the first one."""

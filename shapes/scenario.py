@@ -18,6 +18,7 @@ PACES = ("quick", "plan")
 SENDERS = ("once", "alertmanager")
 _GROUP_INTERVAL_S = 300.0
 PROBE_EVERY_S = 0.2
+PROBE_GIVES_UP_S = 1.0
 _PROBES_S = (0.02, 5.0)
 
 

@@ -12,7 +12,7 @@ from readings import E, breaker, counter, fault, missed, seen, stepped, without
 
 from reports.criteria import fallback_seen, metrics_continuous
 from reports.finding import Finding, Status
-from reports.history import History, Outcome
+from reports.history import History, Observation, Outcome
 from reports.signals import CLOSED
 
 CONTINUOUS = "no more than 2 s between two good scrapes"
@@ -73,6 +73,15 @@ UNDECIDED = {
     "the prober stood still after a single missed scrape": (
         seen(without(missed(breaker(), "metrics", 2.75, 3.0), "metrics", 3.0, 5.0)),
         "longest 2.50 s, from 2.5 s on; 1 of 32 failed",
+        31,
+        STILL,
+        2.5,
+    ),
+    "the prober stood still in a scrape, and gave it up when it went on": (
+        seen(
+            (*without(breaker(), "metrics", 2.75, 5.0), Observation("metrics", 2.75, 5.0, False, {}, "none"))
+        ),
+        "longest 2.50 s, from 2.5 s on; 0 of 31 failed",
         31,
         STILL,
         2.5,

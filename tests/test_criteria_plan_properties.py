@@ -18,14 +18,13 @@ from reports.history import (
     Attempt,
     History,
     Injection,
-    Log,
-    LogLine,
     Observation,
     Outcome,
     PhaseSpan,
     Resource,
 )
 from reports.interval import Interval
+from reports.log import Log, LogLine
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "all_created": {},

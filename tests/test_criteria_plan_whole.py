@@ -11,12 +11,8 @@ import pytest
 from plan_histories import FAIL, PASS, UNKNOWN, Values, answer, blind, looks, never_began
 
 from reports.finding import Status
-from reports.history import (
-    History,
-    Log,
-    LogLine,
-    Outcome,
-)
+from reports.history import History, Outcome
+from reports.log import Log, LogLine
 
 NAMES = ("gateway", "redis-0", "redis-1")
 
