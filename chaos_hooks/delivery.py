@@ -16,6 +16,7 @@ from reports.history import Outcome
 from shapes import alerts
 from shapes.alerts import Naming, Planned
 from shapes.prepared import Prepared
+from shapes.push import Push
 from shapes.target import AnswerRules
 
 Told = Callable[[Exchange, list[Planned], list[Answer]], None]
@@ -55,11 +56,14 @@ class Delivery:
         ledger: Ledger,
         clock: RunClock,
         told: Told,
+        until_s: float | None = None,
     ) -> None:
+        """Make a delivery of webhooks; or, with ``until_s``, of pushes to an Alertmanager, see `Push`."""
         self.sender = sender
         self.landed: Callable[[Tried], None] | None = None
         self._naming = naming
-        self._prepared = Prepared(naming, clock.rfc3339)
+        wall = clock.rfc3339
+        self._prepared = Prepared(naming, wall) if until_s is None else Push(naming, wall, until_s)
         self._rules = rules
         self._ledger = ledger
         self._clock = clock

@@ -14,7 +14,7 @@ from pathlib import Path
 from chaos_hooks.errors import SetupError
 from chaos_hooks.options import Options
 from reports.history import Asked, PhaseSpan, Run
-from shapes import load
+from shapes import load, push
 from shapes.alerts import Naming
 from shapes.scenario import Scenario
 from shapes.target import Endpoints, Target
@@ -58,6 +58,7 @@ def describe(
     for phase in scenario.phases:
         spans.append(PhaseSpan(phase.name, begins_s, begins_s + phase.for_s, phase.pattern))
         begins_s += phase.for_s
+    left_out = skipped(scenario)
     versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
     return Run(
         run_id=name,
@@ -72,13 +73,21 @@ def describe(
         faults_planned=len(scenario.faults),
         faults_disabled=options.no_faults and bool(scenario.faults),  # Where none is, none can be.
         phases=tuple(spans),
-        promises=tuple(Asked(p.criterion, dict(p.options)) for p in scenario.promises),
+        promises=tuple(
+            Asked(p.criterion, dict(p.options)) for p in scenario.promises if p.criterion not in left_out
+        ),
         command=command(options, scenario),
         versions={"alertstorm": own_version(), "python": platform.python_version(), **versions},
-        target_facts=facts,
+        target_facts=facts | {f"SKIPPED {name}": why for name, why in left_out.items()},
         undecidable=dict(target.undecidable),
         unusable=load.unusable(scenario),
     )
+
+
+def skipped(scenario: Scenario) -> dict[str, str]:
+    """Return the promises that a run through an Alertmanager does not ask, each with the reason."""
+    asked = {promise.criterion for promise in scenario.promises} if scenario.through else set()
+    return {name: why for name, why in push.NOT_ASKED.items() if name in asked}
 
 
 def command(options: Options, scenario: Scenario) -> str:

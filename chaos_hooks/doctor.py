@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import requests
 
-from chaos_hooks import experiment, injection, permissions, preflight
+from chaos_hooks import alertmanager, experiment, injection, permissions, preflight
 from chaos_hooks.campaign import Entry
 from chaos_hooks.clock import RunClock
 from chaos_hooks.errors import SetupError
@@ -54,6 +54,8 @@ def _reached(entry: Entry, endpoints: Endpoints) -> Iterator[Found]:
             yield _shown(entry, url, answer.text)
         else:
             yield Found(f"{what} {url}", "" if answer.status_code == 200 else f"answers {answer.status_code}")
+    if entry.scenario.through:
+        yield _tried(f"Alertmanager {endpoints.alertmanager_url}", lambda: alertmanager.connect(endpoints))
     if endpoints.kubeconfig:
         yield _tried(
             f"RemediationRequests of {endpoints.namespace}",

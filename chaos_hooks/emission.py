@@ -33,5 +33,5 @@ def emitter(
     fail: Callable[[BaseException], None],
 ) -> Emitter:
     """Return what sends alerts at their due times and writes down what becomes of them."""
-    delivery = Delivery(orders.naming, sender, orders.answers, ledger, clock, told)
+    delivery = Delivery(orders.naming, sender, orders.answers, ledger, clock, told, orders.pushed_until_s)
     return Emitter(delivery, clock, fail, orders.policy)

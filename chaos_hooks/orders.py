@@ -26,7 +26,8 @@ _NEVER = -1.0  # Of an alert that is not a resolved one.
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """All that a worker needs to send a run's alerts; timeouts in seconds."""
+    """All that a worker needs to send a run's alerts; timeouts in seconds. Alerts that are pushed to an
+    Alertmanager fire until ``pushed_until_s`` on the run's clock; None: they are posted as one would."""
 
     run_id: str
     naming: Naming
@@ -37,6 +38,7 @@ class Orders:
     answers: AnswerRules
     policy: Policy | None
     traced: bool = False
+    pushed_until_s: float | None = None
 
 
 def orders(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from chaos_hooks import campaign_record, exploration, injection, preflight
+from chaos_hooks import alertmanager, campaign_record, exploration, injection, preflight
 from chaos_hooks.campaign import Entry
 from chaos_hooks.campaign_record import CampaignRecord
 from chaos_hooks.errors import SetupError
@@ -48,6 +48,7 @@ def _entry(planned: Scenario, asked: Options) -> Entry:
         planned = replace(planned, seed=asked.seed)
     against = target_of(asked.target or planned.target)
     skip = against.unsupported.get(planned.name, "") or planned.lacks_faults_in(against.faults_in)
+    skip = skip or alertmanager.lacks(planned, against)
     planned = planned.broken_in(against.faults_in)
     preflight.check_scenario(planned, injection.names())
     if not asked.no_faults:

@@ -93,7 +93,15 @@ def guard(endpoints: Endpoints, options: Options, allowed: Allow = NOTHING_SAID)
     Raises:
         SetupError: naming the address and how to allow it.
     """
-    for field in ("gateway_url", "metrics_url", "ready_url", "control_url", "faults_url", "proxy_url"):
+    for field in (
+        "gateway_url",
+        "metrics_url",
+        "ready_url",
+        "control_url",
+        "faults_url",
+        "proxy_url",
+        "alertmanager_url",
+    ):
         url = getattr(endpoints, field)
         if not url:
             continue

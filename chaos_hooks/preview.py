@@ -17,6 +17,8 @@ def plan(entry: Entry, endpoints: Endpoints, clock: RunClock) -> tuple[list[str]
     told = [f"{entry.scenario.title}", f"against {entry.target.title}, pace {entry.scenario.pace}", ""]
     if entry.skip:
         return [*told, f"would be SKIPPED: {entry.skip}"], False
+    if entry.scenario.through:
+        told += [f"through the Alertmanager at {endpoints.alertmanager_url or '(the target starts one)'}", ""]
     told += ["timeline:", *timeline(entry), ""]
     if entry.target.start:
         told += [

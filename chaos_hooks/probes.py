@@ -64,6 +64,11 @@ class Prober:
         gevent.killall(self._greenlets)
         self._greenlets.clear()
 
+    def note(self, seen: Observation) -> None:
+        """Write down what was seen, be it by a probe or once."""
+        self.latest[seen.probe] = seen
+        self._record.append(asdict(seen))
+
     def looks_normal(self) -> bool:
         """Return whether the latest answers, as far as there are any, say ready and all breakers closed."""
         ready, metrics = self.latest.get(READY), self.latest.get(METRICS)
@@ -73,8 +78,7 @@ class Prober:
     def _ask_for_ever(self, name: str, question: Question) -> None:
         due_s = self._clock.now()
         while True:
-            self.latest[name] = self._ask(name, question)
-            self._record.append(asdict(self.latest[name]))
+            self.note(self._ask(name, question))
             # A slow answer skips the dates it missed: asking faster afterwards would tell nothing more.
             due_s = max(due_s + _PERIODS_S.get(name, self._every_s), self._clock.now())
             self._clock.sleep_until(due_s)

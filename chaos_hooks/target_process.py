@@ -9,17 +9,18 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import gevent
 
+from chaos_hooks import alertmanager, description
 from chaos_hooks.errors import SetupError
 from chaos_hooks.options import HOME, Options
 from shapes.scenario import Scenario
-from shapes.target import Endpoints, Start
+from shapes.target import Endpoints, Start, Target
 
 _STOP_TIMEOUT_S = 10.0
 
@@ -83,6 +84,14 @@ class TargetProcess:
         last = self._last_words() or "it said nothing"
         raise SetupError(f"start.command: {self._shown!r} {what}; {last}")
 
+    def announced(self, target: Target, say: Callable[[str], None]) -> tuple[Endpoints, dict[str, str]]:
+        """Return what it announced, and the endpoints that the target file insists on; see `wait_ready`."""
+        found, facts = self.wait_ready()
+        endpoints = description.merge(found, target.endpoints)
+        shown = ", ".join(f"{k} {v}" for k, v in facts.items() if k in ("ready_after_s", "redis_version"))
+        say(f"target is ready at {endpoints.gateway_url} ({shown})")
+        return endpoints, facts
+
     def stop(self) -> None:
         """End it: close its input, wait, and kill it by its process id when it does not go."""
         assert self._process.stdin is not None
@@ -103,6 +112,16 @@ class TargetProcess:
     def _last_words(self) -> str:
         lines = self._stderr_path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return f"its last words: {lines[-1]}" if lines else ""
+
+
+def begun(
+    target: Target, scenario: Scenario, options: Options, folder: Path, say: Callable[[str], None]
+) -> TargetProcess:
+    """Return the started command, with what a run adds to it; its last words go to the folder's logs."""
+    assert target.start
+    more = arguments(scenario, options, folder)
+    say(f"starting {target.title}")
+    return TargetProcess(target.start, more, folder / "logs" / "target.log")
 
 
 def split(place: str, text: str) -> list[str]:
@@ -131,6 +150,7 @@ def arguments(scenario: Scenario, options: Options, folder: Path) -> list[str]:
         more += [flag, str(value)] if value else []
     if options.gateway_command:
         more += ["--gateway-cwd", str(Path.cwd())]  # Where the user typed it; relative paths mean that.
+    more += alertmanager.START if scenario.through else ()
     more += split(f"scenarios/{scenario.name}.yaml: start_args", scenario.start_args)
     return more + split("--chaos-start-args", options.start_args)
 

@@ -31,6 +31,7 @@ from chaos_hooks.injection import Injector
 from chaos_hooks.journal import Journal
 from chaos_hooks.ledger import Ledger
 from chaos_hooks.line_file import LineFile
+from chaos_hooks.messaging import Messaging
 from chaos_hooks.options import Options
 from chaos_hooks.orders import orders
 from chaos_hooks.pod_records import PodRecords
@@ -85,6 +86,7 @@ class Workbench:
         self._endpoints = target.endpoints
         self._facts: dict[str, str] = {}
         self._prometheus: promql.Prometheus | None = None
+        self._messaging = Messaging(scenario, self.naming, clock, say)
         self._request_watch: RequestWatch | None = None
         self._pod_records: PodRecords | None = None
         self.run_id = description.run_id(scenario, self.naming)
@@ -99,7 +101,10 @@ class Workbench:
         preflight.check_scenario(self.scenario, injection.names())
         description.make_folder(self.folder)
         if self._target.start and not self._options.target_url:
-            self._start_target()
+            self._process = target_process.begun(
+                self._target, self.scenario, self._options, self.folder, self._say
+            )
+            self._endpoints, self._facts = self._process.announced(self._target, self._say)
         self._endpoints = preflight.complete(self._endpoints, self._target, self._options, self.run_id)
         preflight.guard(self._endpoints, self._options, self._target.allow)
         if not self._process:
@@ -109,6 +114,7 @@ class Workbench:
         self._truth = Truth(self._endpoints, self._target.resources, self.scenario)
         preflight.readable(self._truth)
         self._prometheus = promql.connect(self._options.prometheus_url, self._endpoints, self._say)
+        self._facts |= self._messaging.connect(self._endpoints)
         for told in preflight.sweep(self.folder.parent, self._endpoints, self._clock):
             self._say(told)
         if not self._options.no_faults:
@@ -121,7 +127,7 @@ class Workbench:
         """Start the probes and write down what is to be done; the next thing is the first alert."""
         assert self.prober
         told = {**self._facts, "queries": promql.source(self._prometheus)}
-        if self._options.traceparent and self._options.jaeger_url:
+        if self._options.traceparent and self._options.jaeger_url and not self._messaging.between:
             told["jaeger"] = self._options.jaeger_url.rstrip("/")
         run = description.describe(self.run_id, self.scenario, self._target, self._options, self.naming, told)
         run_folder.write_run(self.folder, self._clock.placed(run))
@@ -137,7 +143,7 @@ class Workbench:
             self._pod_records.start()
 
     def _questions(self) -> dict[str, probes.Question]:
-        found = probes.questions(self._target, self._endpoints)
+        found = probes.questions(self._target, self._endpoints) | self._messaging.questions()
         wanted = any(each.probe == "prometheus" for each in self.scenario.stop_when)
         return found | (promql.question(self._prometheus) if wanted else {})
 
@@ -165,6 +171,10 @@ class Workbench:
             self.emitter.finish()
             self.emitter.stop()
             self.emitter.drain(self._target.connect_timeout_s + self._target.answer_timeout_s + 1.0)
+
+    def wait_delivered(self) -> None:
+        """Return when an Alertmanager in between has posted what it took, as far as it ever will."""
+        self._messaging.wait_delivered(self.prober)
 
     def wait_normal(self, for_s: float) -> None:
         """Return when the last probes found the Gateway ready and all breakers closed, or after ``for_s``."""
@@ -220,22 +230,12 @@ class Workbench:
             run_folder.write_end(self.folder, ended, detail, self._usage.used())
 
     def stop_target(self) -> None:
-        """End the started target; it takes its faults along."""
-        if self._process:
+        """End the started target; it takes its faults along. In another one, the run's alerts end."""
+        if not self._process:
+            self._messaging.dismiss()
+        else:
             self._process.stop()
             self._process = None
-
-    def _start_target(self) -> None:
-        assert self._target.start
-        more = target_process.arguments(self.scenario, self._options, self.folder)
-        self._say(f"starting {self._target.title}")
-        self._process = TargetProcess(self._target.start, more, self.folder / "logs" / "target.log")
-        announced, self._facts = self._process.wait_ready()
-        self._endpoints = description.merge(announced, self._target.endpoints)
-        facts = ", ".join(
-            f"{k} {v}" for k, v in self._facts.items() if k in ("ready_after_s", "redis_version")
-        )
-        self._say(f"target is ready at {self._endpoints.gateway_url} ({facts})")
 
     def _open(self) -> None:
         injections = LineFile(self.folder / "injections.jsonl")
@@ -248,7 +248,9 @@ class Workbench:
         )
         self.prober = probes.Prober(self._clock, observations, self._fail, self.scenario.probe_every_s)
         url, traced = self._endpoints.gateway_url, self._options.traceparent
-        told = orders(self.run_id, self.naming, self.scenario, self._target, url, traced)
+        told = self._messaging.orders(
+            orders(self.run_id, self.naming, self.scenario, self._target, url, traced)
+        )
         if self._fleet:
             self.emitter = self.tally = FleetEmitter(
                 self._fleet, told, self.scenario, self._clock, self.ledger, self._fail, self._say

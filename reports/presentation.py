@@ -22,6 +22,7 @@ _TRUSTED = {
     "load_on_time": "generator on time",
     "ledger_whole": "ledger whole",
     "world_whole": "world whole",
+    "messenger_whole": "Alertmanager whole",
     "metrics_continuous": "metrics continuous",
 }
 

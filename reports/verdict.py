@@ -11,13 +11,13 @@ from enum import StrEnum
 from types import ModuleType
 from typing import Any
 
-from reports import criteria, signals
+from reports import criteria, messenger, signals
 from reports.accounting import Account, account, loss_bound, share
 from reports.finding import Finding, Status, unknown
 from reports.history import Asked, History
 
 # Asked of every run, whether the scenario names them or not.
-ASSUMPTIONS = ("fault_bit", "load_on_time", "ledger_whole", "world_whole")
+ASSUMPTIONS = ("fault_bit", "load_on_time", "ledger_whole", "world_whole", "messenger_whole")
 
 
 class State(StrEnum):
@@ -91,7 +91,7 @@ def judge(history: History) -> Verdict:
     state = _state(findings)
     known = history.resources is not None and history.stable and not the_account.lost
     bound = loss_bound(the_account.acked) if known else None
-    sentence = _sentence(state, findings, the_account, bound)
+    sentence = _sentence(state, findings, the_account, bound, messenger.stands_between(history))
     return Verdict(state, sentence, tuple(findings), the_account, bound)
 
 
@@ -101,6 +101,8 @@ def _asked(history: History) -> list[Asked]:
     if "no_cascade" in named or not history.samples(signals.COMPONENTS):
         # The one convicts what the other doubts; and a target without a control API has no components.
         implied = [asked for asked in implied if asked.criterion != "world_whole"]
+    if not messenger.stands_between(history):
+        implied = [asked for asked in implied if asked.criterion != "messenger_whole"]
     if not history.run.faults_planned and not history.run.faults_disabled:
         implied = [asked for asked in implied if asked.criterion != "fault_bit"]
     return [*history.run.promises, *implied]
@@ -154,8 +156,11 @@ def _state(findings: list[Finding]) -> State:
     return State.PASS if findings else State.UNKNOWN
 
 
-def _sentence(state: State, findings: list[Finding], the_account: Account, bound: float | None) -> str:
-    lost = f"{len(the_account.lost):,} of {the_account.acked:,} acknowledged alerts lost"
+def _sentence(
+    state: State, findings: list[Finding], the_account: Account, bound: float | None, between: bool
+) -> str:
+    alerts = "alerts that Alertmanager took" if between else "acknowledged alerts"
+    lost = f"{len(the_account.lost):,} of {the_account.acked:,} {alerts} lost"
     if bound is not None:
         lost += f", at most {share(bound)} at 95 %"
     if state is State.PASS:

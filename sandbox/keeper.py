@@ -24,15 +24,17 @@ from sandbox import (
     log_file,
     ports,
     processes,
-    prometheus,
+    programs,
     redis_binary,
     run_directory,
 )
+from sandbox.alertmanager import AlertmanagerError
 from sandbox.component import NotReady
 from sandbox.fault_proxy import FaultProxyError
 from sandbox.namespace import Doors
 from sandbox.options import Options
 from sandbox.ports import HOST, PortError, Ports
+from sandbox.programs import Programs
 from sandbox.prometheus import PrometheusError
 from sandbox.redis_binary import RedisBinary, RedisBinaryError
 from sandbox.redis_servers import MASTER
@@ -86,8 +88,8 @@ class Keeper:
             log.info("the end: %s", await self._end)
             return 0
         except (
-            Failed, NotReady, RedisBinaryError, FaultProxyError, PrometheusError, DirectoryError, PortError,
-            OSError,
+            Failed, NotReady, RedisBinaryError, FaultProxyError, PrometheusError, AlertmanagerError,
+            DirectoryError, PortError, OSError,
         ) as error:  # fmt: skip
             say({"event": "failed", "error": f"sandbox: {error}"})
             return 1
@@ -129,8 +131,7 @@ class Keeper:
         """Everything up and ready; the event to say. Raises what `run` catches."""
         options = self._options
         binary = redis_binary.choose(options.redis_server)
-        toxiproxy = fault_proxy.choose(options.toxiproxy_server)
-        scraper = prometheus.choose(options.prometheus)
+        chosen = programs.choose(options)
         if options.gateway_port is not None:
             try:
                 ports.require_free(options.gateway_port)
@@ -149,12 +150,12 @@ class Keeper:
             self._home.path,
             binary.path,
             binary.version,
-            toxiproxy or fault_proxy.OURS,
+            chosen.toxiproxy or fault_proxy.OURS,
             swept,
         )
         if self._doors:
             await self._doors.open()
-        world = await self._start_world(binary, toxiproxy, scraper, self._home.path, logs)
+        world = await self._start_world(binary, chosen, self._home.path, logs)
         control_url = await self._start_control(world)
         return {
             "event": "ready",
@@ -170,20 +171,18 @@ class Keeper:
             "redis_version": binary.version,
             "redis_layout": options.redis_layout,
             "proxy_url": f"http://{HOST}:{world.proxy.port}",
-            "proxy_server": toxiproxy or fault_proxy.OURS,
-            "prometheus_url": f"http://{HOST}:{world.prometheus.port}" if world.prometheus else "",
+            "proxy_server": chosen.toxiproxy or fault_proxy.OURS,
+            **programs.endpoints(world.extras),
             "network_pid": str(os.getpid()) if self._doors else "",
             "clock_file": str(world.clock_file),
             "logs_dir": str(logs),
             "ready_after_s": round(time.monotonic() - self._began_at_s, 3),
         }
 
-    async def _start_world(
-        self, binary: RedisBinary, toxiproxy: str | None, scraper: str | None, home: Path, logs: Path
-    ) -> World:
+    async def _start_world(self, binary: RedisBinary, chosen: Programs, home: Path, logs: Path) -> World:
         """A world that is ready; with other ports when somebody was faster to take one."""
         for attempt in range(1, _TRIES + 1):
-            self._world = World(self._options, binary, toxiproxy, scraper, home, logs, self._ports)
+            self._world = World(self._options, binary, chosen, home, logs, self._ports)
             try:
                 await self._world.start()
                 return self._world

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from sandbox.alertmanager import OFF, SINGLY, Grouping
 from sandbox.namespace import HOST_NETWORK, NAMESPACE
 
 AROUND = "around"  # Sentinel and replication go direct: a proxy is between the Gateway and Redis alone
@@ -48,6 +49,8 @@ class Options:
     ignore_sigint: bool
     network: str = HOST_NETWORK
     prometheus: str = ""  # empty: one on PATH, if there is one
+    alertmanager: str = "off"
+    alertmanager_grouping: Grouping = SINGLY
 
 
 def duration_s(text: str) -> float:
@@ -56,6 +59,21 @@ def duration_s(text: str) -> float:
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no duration with a unit; write 500ms, 15s or 2m")
     return float(match[1]) * _UNITS_S[match[2]]
+
+
+def _duration(text: str) -> str:
+    duration_s(text)
+    if "." in text:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} has a fraction, which Alertmanager does not take; write 1500ms"
+        )
+    return text
+
+
+def _yes(text: str) -> bool:
+    if text not in ("yes", "no"):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither yes nor no")
+    return text == "yes"
 
 
 def _port(text: str) -> int:
@@ -127,6 +145,11 @@ def parse(argv: Sequence[str], environment: Mapping[str, str]) -> Options:
     add("--toxiproxy-server", "real Toxiproxy to run instead of ours [also CHAOS_TOXIPROXY_SERVER]")
     add("--network", "the host's, or namespace: one of its own", type=_network, default=HOST_NETWORK)
     add("--prometheus", "prometheus that scrapes the Gateway, or off (default: one on PATH)", default="")
+    add("--alertmanager", "one that posts to the Gateway: on (of PATH), a program, or off", default=OFF)
+    add("--alertmanager-group-by", "labels with commas; ... for each alert by itself", default="...")
+    add("--alertmanager-group-wait", "as 500ms", type=_duration, default="0s")
+    add("--alertmanager-group-interval", "as 5s", type=_duration, default="5s")
+    add("--alertmanager-send-resolved", "yes or no", type=_yes, default="no")
     add("--gateway-command", "Gateway to run instead of the reference one", type=_command, default=())
     add("--gateway-cwd", "folder that command is started in (default: this one)", type=Path)
     add("--gateway-port", "port of the Gateway (default: a free one)", type=_port)
@@ -167,4 +190,11 @@ def parse(argv: Sequence[str], environment: Mapping[str, str]) -> Options:
         ignore_sigint=asked.ignore_sigint,
         network=asked.network,
         prometheus=asked.prometheus,
+        alertmanager=asked.alertmanager,
+        alertmanager_grouping=Grouping(
+            tuple(asked.alertmanager_group_by.split(",")),
+            asked.alertmanager_group_wait,
+            asked.alertmanager_group_interval,
+            asked.alertmanager_send_resolved,
+        ),
     )

@@ -29,8 +29,8 @@ class PrometheusError(Exception):
     """The asked program cannot be used; the message names it, and the mend."""
 
 
-def _refusal(path: str) -> str | None:
-    """Why this program is no Prometheus; None when it is one."""
+def refusal(path: str, name: str = "prometheus") -> str | None:
+    """Why this program is not the one of the Prometheus project with that name; None when it is."""
     environment = processes.clean_environment(os.environ)
     try:
         answer = subprocess.run(
@@ -44,7 +44,7 @@ def _refusal(path: str) -> str | None:
     except (OSError, subprocess.TimeoutExpired) as error:
         return (error.strerror or str(error)) if isinstance(error, OSError) else "does not answer --version"
     said = answer.stdout + answer.stderr  # Older ones say it on standard error.
-    return None if said.startswith("prometheus, version") else "is no prometheus"
+    return None if said.startswith(f"{name}, version") else f"is no {name}"
 
 
 def choose(asked: str) -> str | None:
@@ -55,17 +55,17 @@ def choose(asked: str) -> str | None:
     if asked == OFF:
         return None
     if asked:
-        refusal = _refusal(asked)
-        if refusal is not None:
-            raise PrometheusError(f"{asked}: {refusal}; {_MEND}")
+        why = refusal(asked)
+        if why is not None:
+            raise PrometheusError(f"{asked}: {why}; {_MEND}")
         return asked
     found = shutil.which("prometheus")
     if found is None:
         return None
-    refusal = _refusal(found)
-    if refusal is not None:
-        print(f"sandbox: {found}: {refusal}; going on without", file=sys.stderr)
-    return found if refusal is None else None
+    why = refusal(found)
+    if why is not None:
+        print(f"sandbox: {found}: {why}; going on without", file=sys.stderr)
+    return found if why is None else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from sandbox.fault_proxy import CHECKOUT, FaultProxy, Front
 from sandbox.options import AROUND, Options
 from sandbox.ports import HOST, Ports
 from sandbox.processes import Launch
-from sandbox.prometheus import Prometheus
+from sandbox.programs import Programs
 from sandbox.redis_binary import RedisBinary
 from sandbox.redis_servers import MASTER, RedisServers
 from sandbox.spec import Spec
@@ -31,8 +31,7 @@ class World:
         self,
         options: Options,
         binary: RedisBinary,
-        toxiproxy: str | None,
-        prometheus: str | None,
+        programs: Programs,
         home: Path,
         logs: Path,
         ports: Ports,
@@ -65,7 +64,7 @@ class World:
             announced_ports=redis_ports if options.redis_layout == AROUND else redis_fronts,
         )
         self.proxy = FaultProxy(
-            program=toxiproxy,
+            program=programs.toxiproxy,
             port=ports.pick(),
             fronts=(
                 Front("redis-0", redis_fronts[0], redis_ports[0]),
@@ -75,11 +74,7 @@ class World:
             config=home / "toxiproxy.json",
             environment=self._environment,
         )
-        self.prometheus = (
-            Prometheus(prometheus, ports.pick(), self.gateway_port, home / "prometheus", self._environment)
-            if prometheus
-            else None
-        )
+        self.extras = programs.extras(options, ports, self.gateway_port, home, self._environment)
         self._logs = logs
         self._deadline_s = 0.0
         self.supervisor = Supervisor(self._specs(), self.redis)
@@ -141,9 +136,8 @@ class World:
                 delay_s,
             )
         )
-        if self.prometheus:
-            scraper = self.prometheus
-            specs.append(self._spec("prometheus", "prometheus", scraper.port, scraper.launch, scraper.lacks))
+        for name, extra in self.extras.items():
+            specs.append(self._spec(name, name, extra.port, extra.launch, extra.lacks))
         return specs
 
     async def _redis_launch(self, index: int) -> Launch:
@@ -192,8 +186,8 @@ class World:
         self.redis.write_files()
         self.proxy.write_config()
         self.clock_file.touch()
-        if self.prometheus:
-            self.prometheus.write_config()
+        for extra in self.extras.values():
+            extra.write_config()
         for file, port in (
             (self.kubeconfig, self._api_port),
             (self.gateway_kubeconfig, self.proxy.fronts[2].port),
@@ -206,8 +200,8 @@ class World:
                 redis = group.create_task(self._start_redis(proxy))
                 api = group.create_task(self._start_ready("kubernetes-api"))
                 group.create_task(self._start_gateway(redis, api, proxy))
-                if self.prometheus:
-                    group.create_task(self._start_ready("prometheus"))
+                for name in self.extras:
+                    group.create_task(self._start_ready(name))
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from failures
 

@@ -17,6 +17,7 @@ class Endpoints:
     Gateway and Redis run and faults are made (``namespace`` is that of the RemediationRequests); ``pods``,
     the label selectors of its components; ``proxy_addresses``, where a proxy's port is reached from here,
     by the proxy's name. ``network_pid`` is a process in whose network namespace Gateway and Redis run.
+    The receiver ``alertmanager_receiver`` of the Alertmanager at ``alertmanager_url`` posts to the Gateway.
     ``run_id`` is the run's, which marks what is made in the cluster.
     """
 
@@ -38,6 +39,8 @@ class Endpoints:
     proxy_addresses: Mapping[str, str] = field(default_factory=dict)
     clock_file: str = ""
     prometheus_url: str = ""
+    alertmanager_url: str = ""
+    alertmanager_receiver: str = ""
     network_pid: str = ""
     run_id: str = ""
 
@@ -63,6 +66,8 @@ _TEXTS = (
     "proxy_url",
     "clock_file",
     "prometheus_url",
+    "alertmanager_url",
+    "alertmanager_receiver",
     "network_pid",
 )
 _LISTS = ("sentinels", "redis_addresses")

@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from shapes import document, fault, phase, stop_condition, units
+from shapes import document, fault, phase, push, stop_condition, units
 from shapes.document import DocumentError, Node
 from shapes.fault import Fault
 from shapes.phase import AlertRecipe, Phase, exact
@@ -16,6 +16,7 @@ from shapes.stop_condition import StopCondition
 
 PACES = ("quick", "plan")
 SENDERS = ("once", "alertmanager")
+THROUGH = ("alertmanager",)
 _GROUP_INTERVAL_S = 300.0
 PROBE_EVERY_S = 0.2
 PROBE_GIVES_UP_S = 1.0
@@ -37,6 +38,8 @@ class Scenario:
 
     ``sender`` is ``once``, where each alert is sent at most once, or ``alertmanager``, where what is not
     taken is sent again as Alertmanager does, with ``group_interval_s`` seconds between its flushes.
+    ``through`` is ``alertmanager`` where the alerts are pushed to a real one, which posts them; empty: they
+    are posted to the Gateway directly.
     ``variant_of`` names the scenario that this one varies; ``start_args`` are added to the command that
     starts the target, if one does. ``faults_in`` are the faults for targets that are broken by other means,
     by the word in the target's own ``faults_in``. ``stop_when`` are the conditions that break the run off.
@@ -60,6 +63,7 @@ class Scenario:
     faults_in: Mapping[str, tuple[Fault, ...]] = field(default_factory=dict)
     stop_when: tuple[StopCondition, ...] = ()
     probe_every_s: float = PROBE_EVERY_S
+    through: str = ""
 
     @property
     def load_s(self) -> float:
@@ -132,6 +136,7 @@ def parse(root: Node, name: str, pace: str) -> Scenario:
         "start_args",
         "stop_when",
         "probe_every",
+        "through",
     )
     top = root.fields(required=("title", "paces", "criteria"), optional=optional)
     paces = top["paces"].fields(optional=PACES)
@@ -163,6 +168,7 @@ def parse(root: Node, name: str, pace: str) -> Scenario:
         faults_in=faults_in,
         stop_when=tuple(map(stop_condition.parse, top["stop_when"].items())) if "stop_when" in top else (),
         probe_every_s=_probe_every_s(top["probe_every"]) if "probe_every" in top else PROBE_EVERY_S,
+        through=_through(top["through"], sender, alert, phases) if "through" in top else "",
     )
 
 
@@ -176,6 +182,18 @@ def _sender(top: Mapping[str, Node]) -> tuple[str, float]:
     if seconds == 0:
         raise top["group_interval"].error("is zero; write for example 5m")
     return sender, seconds
+
+
+def _through(node: Node, sender: str, alert: AlertRecipe, phases: tuple[Phase, ...]) -> str:
+    word = node.one_of(THROUGH)
+    if sender != "once":
+        raise node.error(
+            "stands beside 'sender: alertmanager', which only acts like one; leave one of them out"
+        )
+    refused = push.merged(alert, phases)
+    if refused:
+        raise node.error(refused)
+    return word
 
 
 def _probe_every_s(node: Node) -> float:

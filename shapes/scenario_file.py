@@ -46,6 +46,8 @@ def text(scenario: Scenario, remarks: tuple[str, ...] = ()) -> str:
         top["start_args"] = scenario.start_args
     if scenario.sender != "once":
         top |= {"sender": scenario.sender, "group_interval": _duration(scenario.group_interval_s)}
+    if scenario.through:
+        top["through"] = scenario.through
     if recipe := _recipe(scenario.alert, AlertRecipe()):
         top["alert"] = recipe
     if scenario.stop_when:

@@ -29,11 +29,13 @@ class Start:
 @dataclass(frozen=True, slots=True)
 class AnswerRules:
     """How an answer is read. ``acked`` maps the body's status word to a kind (created, duplicate, aggregated,
-    resolved); ``indeterminate`` are status codes behind which a processed request may hide."""
+    resolved); ``indeterminate`` are status codes behind which a processed request may hide. ``bodiless`` is
+    the kind of every alert of a 2xx where answers have no words; empty: they have."""
 
     acked: Mapping[str, str] = field(default_factory=lambda: {"created": "created", "duplicate": "duplicate"})
     safe: tuple[int, ...] = ()
     indeterminate: tuple[int, ...] = (502, 504)
+    bodiless: str = ""
 
 
 @dataclass(frozen=True, slots=True)

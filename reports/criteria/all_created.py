@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reports import messenger
 from reports.accounting import account, still_due
 from reports.finding import Finding, failed, passed, unknown
 from reports.history import Attempt, History, Outcome
@@ -32,6 +33,8 @@ def check(history: History) -> Finding:
             f"{len(due)} of {len(acked)} were kept for later, and the run was broken off before they came"
         )
         return unknown(_WANTED, waiting, len(acked), "let the run end by itself", numbers=numbers)
+    if missing and (doubt := messenger.doubt(history)):
+        return unknown(_WANTED, f"{got}, but {doubt}", len(acked), messenger.MEND, numbers=numbers)
     if missing:
         examples = [_story(history, a) for a in sorted(missing, key=lambda a: a.number)]
         return failed(_WANTED, got, len(acked), examples, numbers)

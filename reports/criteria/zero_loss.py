@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reports import messenger
 from reports.accounting import account, still_due
 from reports.finding import Finding, failed, passed, unknown
 from reports.history import History
@@ -32,6 +33,8 @@ def check(history: History) -> Finding:
         numbers["lost"] = float(len(proven))
         kept = f"{len(due)} kept for later, and the run was broken off before they came"
         got = f"{len(proven)} of {found.acked} lost; {kept}{turned_up if found.indeterminate else ''}"
+    if proven and (doubt := messenger.doubt(history)):
+        return unknown(_WANTED, f"{got}, but {doubt}", found.acked, messenger.MEND, numbers=numbers)
     if proven:
         return failed(_WANTED, got, found.acked, _stories(history, proven), numbers)
     if due:
