@@ -46,6 +46,7 @@ class CampaignRun:
         fleet: Fleet | None = None,
     ) -> None:
         self.current: LiveRun | None = None
+        self.index = -1  # Of the entry that goes on.
         self.results: dict[int, Result] = {}
         self.broken_off = ""
         self.problem = ""
@@ -103,6 +104,7 @@ class CampaignRun:
                     continue
                 if isinstance(self._entries, Sized) and len(self._entries) > 1:
                     self._say(f"\n{index + 1} of {len(self._entries)}: {entry.scenario.name}")
+                self.index = index
                 result = self._rested(entry)
                 if result is None:
                     return  # What was never begun is to be run when this is gone on with.

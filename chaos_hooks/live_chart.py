@@ -2,101 +2,107 @@
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import gevent
 
+from chaos_hooks.live_outcomes import LiveOutcomes
 from chaos_hooks.live_run import LiveRun, Stage
-from reports.chart import CLASSES, MOST_BUCKETS
-from reports.history import Injection, Observation, Outcome
+from reports.history import Injection, Observation
 from reports.lanes import VOUCHES_S
+from reports.presentation import plain
 from reports.signals import CLOSED, HALF_OPEN, METRICS, OPEN, READY
 
 _LOOK_S = 0.2
 _WORDS = {CLOSED: "closed", HALF_OPEN: "half-open", OPEN: "open"}
-_CLASSES = {
-    Outcome.ACKED: "acked",
-    Outcome.REJECTED: "safe",  # The page's legend says that it stands for every refusal.
-    Outcome.INDETERMINATE: "indeterminate",
-    Outcome.UNSENT: "unsent",
-}
 _GOING = (Stage.RUNNING, Stage.SETTLING, Stage.COLLECTING, Stage.JUDGING)
 
 
 class LiveChart:
-    """Gathers answers and states of the run that goes on; the next run begins a new one.
+    """Gathers outcomes and states of the run that goes on; the next run begins a new one.
 
-    It counts alerts by the second in which their outcome was written down, on a master too. Which of them
-    were refused safely, how long they took and which were lost is known at the end, and is in the report.
+    Outcomes are read from the ledgers, on a master from its workers' too. Which of the acknowledged alerts
+    were lost is known with the verdict. Whatever breaks in here costs the picture alone: ``problem`` says
+    what, and the run goes on.
     """
 
     def __init__(self) -> None:
+        self.problem = ""
         self._run: LiveRun | None = None
+        self._outcomes: LiveOutcomes | None = None
+        self._told_to_the_end = False
         self._forget()
 
     def follow(self, current: Callable[[], LiveRun | None]) -> None:
-        """Look at the current run's states for as long as the process lives."""
+        """Look at the current run for as long as the process lives."""
         while True:
-            run = current()
-            if run and run.stage in _GOING:
-                self._of(run)
-                self._look(run)
+            try:
+                self._follow(current())
+            except Exception as problem:  # noqa: BLE001 - a picture costs neither the run nor the next look
+                self._broke(problem)
             gevent.sleep(_LOOK_S)
 
     def document(self) -> dict[str, Any] | None:
         """Return what is drawn; None before the first run."""
-        run = self._run
-        if run is None:
+        run, outcomes = self._run, self._outcomes
+        if run is None or outcomes is None:
             return None
-        buckets = int(self._end_s // self._bucket_s) + 1
-        rates = {
-            name: [round(self._counts[name].get(k, 0) / self._bucket_s, 3) for k in range(buckets)]
-            for name in CLASSES
-        }
-        nothing: dict[str, list[float]] = {"at_ms": [], "took_ms": []}
         begins_s, phases = 0.0, []
         for phase in run.scenario.phases:
             phases.append((phase.name, begins_s, begins_s + phase.for_s))
             begins_s += phase.for_s
         return {
-            "end_s": self._end_s,
-            "bucket_s": self._bucket_s,
-            "rates": rates,
-            "points": dict.fromkeys(CLASSES, nothing),
-            "latency": False,
+            **outcomes.document(),
             "lanes": [{"name": name, "spans": spans} for name, spans in self._lanes.items()],
             "bands": self._bands(run),
             "phases": phases,
             "recovered": [],
-            "lost_ms": [],
-            "now_s": None if run.is_over() else round(max(0.0, run.clock.now()), 2),
+            "now_s": round(max(0.0, run.clock.now()), 2) if run.stage in _GOING else None,
         }
 
+    @property
+    def totals(self) -> dict[str, int]:
+        """Return how many alerts each class holds so far."""
+        return self._outcomes.totals if self._outcomes else {}
+
     def _forget(self) -> None:
-        self._counts: dict[str, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+        self.problem = ""
+        self._told_to_the_end = False
         self._lanes: dict[str, list[tuple[float, float, str]]] = {}
         self._faults: dict[str, tuple[Injection, float | None]] = {}
-        self._counted: dict[str, int] = {}
-        self._end_s = self._bucket_s = 1.0
 
-    def _of(self, run: LiveRun) -> None:
-        if run is self._run:
+    def _follow(self, run: LiveRun | None) -> None:
+        if run is None or (run is self._run and self._told_to_the_end):
             return
-        self._run = run
-        self._forget()
-        self._end_s = max(1.0, run.bench.timeline.ends_s)
-        self._bucket_s = float(max(1, math.ceil(self._end_s / MOST_BUCKETS)))
+        outcomes = self._of(run)
+        # Asked first: what a run has written when it is over is all there is.
+        over = run.is_over()
+        if over or run.stage in _GOING:
+            self._look(run)
+            outcomes.read()
+        if over:
+            self._told_to_the_end = True
+            verdict = run.result.verdict if run.result else None
+            if verdict and (run.bench.folder / "truth.json").exists():
+                outcomes.mark_lost(verdict.account.lost)
+
+    def _of(self, run: LiveRun) -> LiveOutcomes:
+        if run is not self._run:
+            self._forget()
+            self._run, self._outcomes = run, None
+        if self._outcomes is None:
+            self._outcomes = LiveOutcomes(run.bench.folder, run.scenario.alerts, run.bench.timeline.ends_s)
+        return self._outcomes
+
+    def _broke(self, problem: Exception) -> None:
+        told = plain(f"the chart may stand still: {type(problem).__name__}: {problem}")
+        if told != self.problem:
+            self.problem = told
+            print(f"alertstorm: {told}", file=sys.stderr)
 
     def _look(self, run: LiveRun) -> None:
-        bucket = max(0, int(run.clock.now() // self._bucket_s))
-        for outcome, count in dict(run.bench.ledger.counts if run.bench.ledger else {}).items():
-            name = _CLASSES[outcome]
-            # An alert that is tried again may leave an outcome; it was answered in its second all the same.
-            self._counts[name][bucket] += max(0, count - self._counted.get(name, 0))
-            self._counted[name] = count
         latest = run.bench.prober.latest if run.bench.prober else {}
         metrics, ready = latest.get(METRICS), latest.get(READY)
         for key, value in sorted((metrics.values if metrics and metrics.ok else {}).items()):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Iterable
@@ -12,7 +11,16 @@ import gevent
 import gevent.event
 from locust.env import Environment
 
-from chaos_hooks import campaign_record, emergency_stop, notification, options, planning, refusal, roles
+from chaos_hooks import (
+    campaign_record,
+    emergency_stop,
+    last_words,
+    notification,
+    options,
+    planning,
+    refusal,
+    roles,
+)
 from chaos_hooks.campaign import CampaignRun, Entry
 from chaos_hooks.campaign_record import CampaignRecord
 from chaos_hooks.errors import RecordError, SetupError
@@ -24,22 +32,18 @@ from chaos_hooks.locust_stats import LocustStats
 from chaos_hooks.options import Options
 from chaos_hooks.progress import Progress
 from chaos_hooks.worker import Worker
-from reports import campaign as reports_of_campaign
-from reports import campaign_writing, writing
-from reports import folder as run_folder
-from reports.campaign_formats import text as campaign_text
-from reports.formats import text
+from reports import campaign_writing
 from shapes.document import DocumentError
 from shapes.scenario_shape import ScenarioShape
 
 
 class Session:
-    """Holds the run there is; Locust's listeners call it."""
+    """Holds the run there is; Locust's listeners call it. ``record`` is the campaign's, None for one run."""
 
     def __init__(self) -> None:
         self._campaign: CampaignRun | None = None
         self._concluded: CampaignRun | None = None
-        self._record: CampaignRecord | None = None
+        self.record: CampaignRecord | None = None
         self._codes: list[int] = []
         self._interrupts = 0
         self.results: list[Result] = []
@@ -111,13 +115,18 @@ class Session:
         """Return the run that goes on, or the last one."""
         return self._campaign.current if self._campaign else None
 
+    @property
+    def running(self) -> int:
+        """Return which entry of a campaign goes on, counted from 0; -1 before the first."""
+        return self._campaign.index if self._campaign else -1
+
     def start(self) -> None:
         """Begin what was asked for; what cannot begin is told, and is over at once."""
         if self._worker or self._environment is None:
             return  # A worker begins when the master tells it; Locust's word may come before its init.
         assert self._environment.parsed_options
         self.error = ""
-        self._campaign = self._record = None
+        self._campaign = self.record = None
         try:
             asked = options.changed_in_form(self._given, options.read(self._environment.parsed_options))
             asked, entries = self._plan(asked)
@@ -168,26 +177,10 @@ class Session:
 
     def print_last(self) -> None:
         """Print the verdict, the last thing a headless run says."""
-        if self._record:
-            folder, summary = self._record.folder, self._record.summary()
-            told, problem = writing.attempted(
-                "text", lambda: campaign_text.render(reports_of_campaign.read(folder))
-            )
-            self._progress.say("\n".join(("", told or problem, summary)))
-            self._progress.say(f"report: {os.path.relpath(self._record.folder / 'report.html')}")
+        if self.record:
+            self._progress.say(last_words.of_campaign(self.record.folder, self.record.summary()))
         elif self.results:
-            self._print(self.results[-1])
-
-    def _print(self, result: Result) -> None:
-        if result.verdict is None or result.folder is None:
-            self._progress.say(f"\nalertstorm: {result.error}")
-            return
-        if result.error:
-            self._progress.say(f"\nalertstorm: {result.error}")
-        folder, verdict = result.folder, result.verdict
-        told, problem = writing.attempted("text", lambda: text.render(run_folder.read(folder), verdict))
-        self._progress.say("\n" + (told or f"{verdict.sentence}\n{problem}"))
-        self._progress.say(f"report: {os.path.relpath(result.folder / 'report.html')}")
+            self._progress.say(last_words.of_run(self.results[-1]))
 
     def _finished(self, index: int, result: Result) -> None:
         """Tell of one entry's end while the others go on, and keep it."""
@@ -195,15 +188,15 @@ class Session:
         self.results.append(result)
         if result.verdict is None:
             self.error = result.error
-        if self._record:
+        if self.record:
             self._progress.say(result.verdict.sentence if result.verdict else result.error)
-            self._record.finished(index, result)
+            self.record.finished(index, result)
 
     def _conclude(self, campaign: CampaignRun) -> None:
         assert self._environment
-        if self._record:
-            self._end_record(self._record, campaign)
-            code = campaign_writing.write_all(self._record.folder).exit_code
+        if self.record:
+            self._end_record(self.record, campaign)
+            code = campaign_writing.write_all(self.record.folder).exit_code
         elif campaign.results:
             code = max((r.exit_code for r in campaign.results.values()), key=_badness)
         else:
@@ -213,7 +206,7 @@ class Session:
         # Only now, when the verdict stands: whatever becomes of telling it changes nothing.
         self._progress.end_group()
         results = [r for r in campaign.results.values() if r.folder and r.verdict]
-        folder = self._record.folder if self._record else results[-1].folder if results else None
+        folder = self.record.folder if self.record else results[-1].folder if results else None
         for problem in notification.tell(self._given.notify_url, folder):
             self._progress.say(f"alertstorm: {problem}")
 
@@ -235,14 +228,14 @@ class Session:
             asked = campaign_record.options_of(record.plan, asked)
             entries = planning.resumed(record, asked)
             record.reopen()  # Only now: a campaign that cannot be gone on with stays as it was.
-            self._record = record
+            self.record = record
             return asked, entries
         entries = planning.entries(asked, self._given)
         if asked.explore >= 0:
-            exploration = self._record = Exploration.of(asked, entries[0].target, self._progress.say)
+            exploration = self.record = Exploration.of(asked, entries[0].target, self._progress.say)
             return asked, exploration.entries()
         if len(entries) > 1:
-            self._record = CampaignRecord.begin(runs, entries, asked)
+            self.record = CampaignRecord.begin(runs, entries, asked)
         return asked, entries
 
 

@@ -14,7 +14,6 @@ from chaos_hooks.options import RUNS
 from chaos_hooks.session import Session
 from reports import formats, writing
 
-_FILES = ("report.html", "report.md", "verdict.json", "junit.xml")
 _PAGES = Path(__file__).parent / "pages"
 _REPORT_ASSETS = Path(formats.__file__).parent / "assets"
 _ASSETS = {
@@ -32,7 +31,6 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; "
     "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_WORDS = {"PASS": "PASS", "FAIL": "FAIL", "UNDECIDED": "UNKNOWN", "INVALID": "INVALID"}
 
 
 def add_pages(web_ui: Any, session: Session) -> None:
@@ -74,7 +72,7 @@ def add_pages(web_ui: Any, session: Session) -> None:
     @web_ui.auth_required_if_enabled
     def report(name: str, file: str) -> flask.Response:
         # send_from_directory refuses to leave the folder that it is given, and "..", a name too, leads out.
-        if file not in _FILES or name in (".", ".."):
+        if file not in live_state.REPORTS or name in (".", ".."):
             flask.abort(404)
         return flask.send_from_directory(runs / Path(name).name, file)
 
@@ -117,11 +115,7 @@ def _runs(runs: Path) -> list[dict[str, Any]]:
     found = []
     folders = [p for p in runs.glob("*") if p.is_dir() and not p.is_symlink()] if runs.is_dir() else []
     for path in sorted(folders, key=lambda p: p.stat().st_mtime, reverse=True)[:_SHOWN]:
-        files = [name for name in _FILES if (path / name).exists()]
-        sentence = writing.stored_sentence(path)
-        word, _, rest = sentence.partition(": ")
-        state = _WORDS.get(word.split(",")[0], "none")
-        found.append(
-            {"name": path.name, "state": state, "word": word, "rest": rest or sentence, "files": files}
-        )
+        files = [name for name in live_state.REPORTS if (path / name).exists()]
+        state, word, rest = live_state.state_of(writing.stored_sentence(path))
+        found.append({"name": path.name, "state": state, "word": word, "rest": rest, "files": files})
     return found

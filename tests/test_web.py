@@ -218,7 +218,7 @@ def closed_pages(base: str) -> dict[str, int]:
         auth_required_if_enabled=auth_required_if_enabled,
         template_args={},
     )
-    session: Any = SimpleNamespace(run=None, error="", live=LiveChart())
+    session: Any = SimpleNamespace(run=None, error="", record=None, is_busy=lambda: False, live=LiveChart())
     web.add_pages(web_ui, session)
     rules = [str(rule) for rule in app.url_map.iter_rules() if rule.endpoint.startswith("chaos.")]
     paths = [rule.replace("<name>", "x").replace("<file>", "report.html") for rule in rules]
