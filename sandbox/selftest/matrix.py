@@ -1,10 +1,11 @@
 """The matrix: all rows with what they must be and were, as text and as JSON."""
 
+import hashlib
 from typing import Any
 
 from sandbox.selftest.row import Row
 from sandbox.selftest.score import INVALID, VOID, Score, least_share
-from sandbox.selftest.trial import Outcome
+from sandbox.selftest.trial import SCENARIOS, Outcome
 
 _DEFECTS = ("defect", "scenario", "must convict", "bites", "convicted by", "disabled", "hits", "95 % bound")
 _INNOCENTS = ("innocent", "scenario", "planted", "must be", "was", "hits", "95 % bound")
@@ -44,15 +45,24 @@ def document(scores: list[Score]) -> dict[str, Any]:
 
 def recorded(documents: list[dict[str, Any]], known: tuple[Row, ...]) -> list[Score]:
     """The scores that earlier runs wrote, put together, each trial graded again. What was run of a row that
-    is no more, or that planted or wanted something else then, is left out."""
+    is no more, or that planted or wanted something else then, or had another scenario, is left out."""
     scores = {row.name: Score(row) for row in known}
     for told in (row for document in documents for row in document["rows"]):
         score = scores.get(told["name"])
-        if score is None or (told["plants"], told["wants"] or "") != (score.row.plants, score.row.wants):
+        if score is None or _ran(told) != (score.row.plants, score.row.wants, digest(score.row)):
             continue
         for each in told["trials"]:
             score.add(each["seed"], _outcome(each))
     return [score for score in scores.values() if score.trials]
+
+
+def digest(row: Row) -> str:
+    """What tells a row's scenario from another version of it."""
+    return hashlib.sha256((SCENARIOS / f"{row.scenario}.yaml").read_bytes()).hexdigest()[:12]
+
+
+def _ran(told: dict[str, Any]) -> tuple[str, str, str]:
+    return told["plants"], told["wants"] or "", told["scenario_digest"]
 
 
 def _outcome(told: dict[str, Any]) -> Outcome:
@@ -125,6 +135,7 @@ def _row(score: Score) -> dict[str, Any]:
     return {
         "name": row.name,
         "scenario": row.scenario,
+        "scenario_digest": digest(row),
         "plants": row.plants,
         "wants": row.wants or None,
         "allows": list(row.allows),
