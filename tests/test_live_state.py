@@ -73,13 +73,14 @@ def drawn_with_a_planted_error() -> list[Any]:
     from chaos_hooks.live_run import Stage
 
     live, looks = LiveChart(), []
+    run: Any = SimpleNamespace(is_over=lambda: False, stage=Stage.RUNNING)
     live_chart._LOOK_S = 0.0
 
     def broken() -> Any:
         looks.append(1)
         if len(looks) > 3:
             raise gevent.GreenletExit
-        return SimpleNamespace(is_over=lambda: False, stage=Stage.RUNNING)
+        return run
 
     printed = io.StringIO()
     with contextlib.redirect_stderr(printed):
