@@ -152,7 +152,6 @@ class LiveRun:
         self.bench.drain()
         self.stage = Stage.SETTLING
         self.bench.wait_normal(_NORMAL_S)
-        self.bench.wait_delivered()
         gevent.sleep(self.scenario.settle_s)
 
     def _finish(self, ended: str, detail: str) -> None:

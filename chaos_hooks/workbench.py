@@ -20,6 +20,7 @@ from chaos_hooks import (
     snapshot,
     stop_watch,
     target_process,
+    traceparent,
 )
 from chaos_hooks.clock import RunClock
 from chaos_hooks.conductor import Conductor
@@ -114,7 +115,9 @@ class Workbench:
         self._truth = Truth(self._endpoints, self._target.resources, self.scenario)
         preflight.readable(self._truth)
         self._prometheus = promql.connect(self._options.prometheus_url, self._endpoints, self._say)
-        self._facts |= self._messaging.connect(self._endpoints)
+        self._facts |= self._messaging.connect(self._endpoints) | traceparent.facts(
+            self._options, between=bool(self.scenario.through)
+        )
         for told in preflight.sweep(self.folder.parent, self._endpoints, self._clock):
             self._say(told)
         if not self._options.no_faults:
@@ -127,8 +130,6 @@ class Workbench:
         """Start the probes and write down what is to be done; the next thing is the first alert."""
         assert self.prober
         told = {**self._facts, "queries": promql.source(self._prometheus)}
-        if self._options.traceparent and self._options.jaeger_url and not self._messaging.between:
-            told["jaeger"] = self._options.jaeger_url.rstrip("/")
         run = description.describe(self.run_id, self.scenario, self._target, self._options, self.naming, told)
         run_folder.write_run(self.folder, self._clock.placed(run))
         self.began = True
@@ -172,15 +173,13 @@ class Workbench:
             self.emitter.stop()
             self.emitter.drain(self._target.connect_timeout_s + self._target.answer_timeout_s + 1.0)
 
-    def wait_delivered(self) -> None:
-        """Return when an Alertmanager in between has posted what it took, as far as it ever will."""
-        self._messaging.wait_delivered(self.prober)
-
     def wait_normal(self, for_s: float) -> None:
-        """Return when the last probes found the Gateway ready and all breakers closed, or after ``for_s``."""
+        """Return when the last probes found the Gateway ready and all breakers closed, or after ``for_s``;
+        and when an Alertmanager in between has posted what it took, as far as it ever will."""
         with gevent.Timeout(for_s, False):
             while self.prober and not self.prober.looks_normal():
                 gevent.sleep(probes.PERIOD_S)
+        self._messaging.wait_delivered(self.prober)
 
     def collect(self, for_s: float) -> None:
         """Read the truth, for at most ``for_s`` seconds until it holds still.

@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from reports import traces
 from reports.finding import Status
 from reports.history import Attempt, History, Outcome, Resource
 from reports.presentation import EXAMPLES, clip
 from reports.verdict import Verdict
-from shapes import trace
 from shapes.alerts import Naming
 
 _LOG = "gateway"
@@ -23,13 +23,18 @@ _REFUSED = "safe_rejections"
 @dataclass(frozen=True, slots=True)
 class Story:
     """How one offender went, as (what, how) pairs; ``what`` says which promise it breaks. ``log`` is what the
-    Gateway logged around that time, and ``log_words`` how the lines were found."""
+    Gateway logged around that time, and ``log_words`` how the lines were found. ``trace_id`` is the trace of
+    its POST, ``trace_words`` tells whose id that was made from, and ``trace_link`` where it is shown; empty
+    if not known."""
 
     alert_id: str
     what: str
     lines: tuple[tuple[str, str], ...]
     log: tuple[str, ...] = ()
     log_words: str = ""
+    trace_id: str = ""
+    trace_words: str = ""
+    trace_link: str = ""
 
 
 def stories(history: History, verdict: Verdict, most: int = EXAMPLES) -> list[Story]:
@@ -43,8 +48,12 @@ def stories(history: History, verdict: Verdict, most: int = EXAMPLES) -> list[St
         if resource.subject is not None:
             held[resource.subject].append(resource)
     found: list[Story] = []
-    for attempt, what in _alerts(history, verdict, most):
-        found.append(_story(history, attempt, what, held.get(attempt.subject, [])))
+    told = list(_alerts(history, verdict, most))
+    traced = traces.trace_ids(history) if told else {}
+    for attempt, what in told:
+        found.append(
+            _story(history, attempt, what, held.get(attempt.subject, []), traced.get(attempt.number))
+        )
     if _failed(verdict, "no_unexpected"):
         by_name = {resource.name: resource for resource in history.resources}
         found += [_stranger(by_name[name]) for name in verdict.account.unexpected[:most]]
@@ -82,7 +91,9 @@ def _failed(verdict: Verdict, criterion: str) -> bool:
     return any(f.criterion == criterion and f.status is Status.FAIL for f in verdict.findings)
 
 
-def _story(history: History, attempt: Attempt, what: str, held: list[Resource]) -> Story:
+def _story(
+    history: History, attempt: Attempt, what: str, held: list[Resource], traced: tuple[str, str] | None
+) -> Story:
     naming = Naming(history.run.token)
     answer = "never"
     if attempt.done_s is not None:
@@ -96,10 +107,13 @@ def _story(history: History, attempt: Attempt, what: str, held: list[Resource]) 
         ("fault then", _faults_at(history, attempt.done_s or attempt.due_s)),
         ("CRD", _resources(naming, attempt, held)),
     ]
-    if jaeger := history.run.target_facts.get("jaeger"):
-        lines.append(("trace", f"{jaeger}/trace/{trace.trace_id(naming.alert_id(attempt.number))}"))
-    log, words = _logged(history, attempt, [naming.alert_id(attempt.number), *(r.name for r in held)])
-    return Story(naming.alert_id(attempt.number), what, tuple(lines), log, words)
+    alert_id = naming.alert_id(attempt.number)
+    log, words = _logged(history, attempt, [alert_id, *(r.name for r in held)])
+    if traced is None:
+        return Story(alert_id, what, tuple(lines), log, words)
+    trace_id, first = traced
+    whose = "" if first == alert_id else f"of its POST, made from {first}"
+    return Story(alert_id, what, tuple(lines), log, words, trace_id, whose, traces.link(history, trace_id))
 
 
 def _request(naming: Naming, attempt: Attempt) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reports import traces
 from reports.history import Attempt, History, Outcome
 from reports.presentation import plain
 from reports.verdict import Verdict
@@ -26,6 +27,7 @@ COLUMNS = (
     "volley",
     "truth",
     "detail",
+    "trace_id",
 )
 Value = str | int | float | None
 
@@ -34,9 +36,11 @@ def rows(history: History, verdict: Verdict) -> Iterator[dict[str, Value]]:
     """Yield a row for each alert, in the order of their numbers; what never happened is None.
 
     ``truth`` is lost, there, or not read, for an acknowledged alert; there or not there for an indeterminate
-    one; else empty. ``subject`` is the id of the first alert with the same labels.
+    one; else empty. ``subject`` is the id of the first alert with the same labels. ``trace_id`` is the trace
+    of the POST that it went out in first, which other alerts may share; empty if it carried none.
     """
     naming = Naming(history.run.token)
+    traced = traces.trace_ids(history)
     lost, recovered = set(verdict.account.lost), set(verdict.account.recovered)
     for a in sorted(history.attempts, key=lambda a: a.number):
         yield {
@@ -56,6 +60,7 @@ def rows(history: History, verdict: Verdict) -> Iterator[dict[str, Value]]:
             "volley": a.volley,
             "truth": _truth(a, history.resources is not None, lost, recovered),
             "detail": plain(a.detail),
+            "trace_id": traced.get(a.number, ("", ""))[0],
         }
 
 

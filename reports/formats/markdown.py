@@ -6,6 +6,7 @@ from reports.comparison import Comparison
 from reports.finding import Finding, Status
 from reports.history import History
 from reports.markup import code, escape, table
+from reports.offenders import stories
 from reports.presentation import (
     EXAMPLES,
     accounting_lines,
@@ -37,6 +38,7 @@ def render(history: History, verdict: Verdict, compared: Comparison | None = Non
         _facts(history, verdict),
         _criteria(verdict),
         *_offenders(verdict),
+        *_traces(history, verdict),
         _accounting(history, verdict),
     ]
     after = [*_faults(history), *_compared(compared), _reproduce(history)]
@@ -77,6 +79,16 @@ def _offenders(verdict: Verdict) -> list[str]:
             lines += [f"- {rest}"] if rest else []
             parts.append("\n".join([f"{code(finding.criterion)} convicts:", "", *lines]))
     return parts
+
+
+def _traces(history: History, verdict: Verdict) -> list[str]:
+    lines = []
+    for story in stories(history, verdict):
+        if story.trace_id:
+            # The link is percent-encoded where Markdown could take a character of it for its own.
+            shown = f"[{story.trace_id}]({story.trace_link})" if story.trace_link else code(story.trace_id)
+            lines.append(f"- {code(story.alert_id)}: {shown} {escape(story.trace_words)}".rstrip())
+    return ["\n".join(["Traces of the first offenders:", "", *lines])] if lines else []
 
 
 def _accounting(history: History, verdict: Verdict) -> str:
