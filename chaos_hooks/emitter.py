@@ -18,6 +18,7 @@ from shapes.backoff import Notification, Policy
 
 _POSTS_A_TURN = 48  # More begun at once would keep the answers that came waiting.
 _LOOK_S = 0.02
+_LATEST_S = 10.0  # A generator that is behind by more will not catch up.
 
 
 class Emitter:
@@ -63,7 +64,11 @@ class Emitter:
         self._delivery.sender.hurry()
 
     def finish(self) -> None:
-        """Wait until everything is taken or given up, at most until the policy ends."""
+        """Wait until all is begun, however late (which is judged), and then taken or given up, at most until
+        the policy ends."""
+        with gevent.Timeout(_LATEST_S, False):
+            while self._next and not self.stopped:
+                gevent.sleep(_LOOK_S)
         if self._policy and not self.stopped:
             self._join(self._policy.ends_s - self._clock.now())
 
