@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import requests
 
-from chaos_hooks import alertmanager, experiment, injection, permissions, preflight
+from chaos_hooks import alertmanager, experiment, injection, permissions, preflight, replica_probes
 from chaos_hooks.campaign import Entry
 from chaos_hooks.clock import RunClock
 from chaos_hooks.errors import SetupError
+from chaos_hooks.metric_page import read_metrics
 from chaos_hooks.permissions import Needed
-from chaos_hooks.probes import read_metrics
 from chaos_hooks.truth import Truth
 from shapes.target import Endpoints
 
@@ -44,7 +44,10 @@ def examine(entry: Entry, endpoints: Endpoints) -> tuple[list[str], bool]:
 
 def _reached(entry: Entry, endpoints: Endpoints) -> Iterator[Found]:
     yield _tried("headers and token", lambda: preflight.headers(entry.target))
-    for what, url in (("readiness", endpoints.ready_url), ("metrics", endpoints.metrics_url)):
+    if endpoints.replicas:
+        yield _tried("replicas", lambda: replica_probes.told(endpoints))
+    alone = () if endpoints.replicas else (("metrics", endpoints.metrics_url),)
+    for what, url in (("readiness", endpoints.ready_url), *alone):
         try:
             answer = requests.get(url, timeout=_TIMEOUT_S, allow_redirects=False)
         except requests.RequestException as problem:
@@ -127,7 +130,7 @@ def _undecided(entry: Entry) -> list[str]:
 def _tried(what: str, attempt: object) -> Found:
     assert callable(attempt)
     try:
-        attempt()
+        note = attempt()
     except SetupError as problem:
         return Found(what, str(problem))
-    return Found(what)
+    return Found(what, "", note if isinstance(note, str) else "")

@@ -21,6 +21,7 @@ def connect(orders: Orders, clock: RunClock) -> Sender:
         answer_timeout_s=orders.answer_timeout_s,
         clock=clock.now,
         traced=orders.traced,
+        **({"max_idle": 0} if orders.fresh else {}),
     )
 
 

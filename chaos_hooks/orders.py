@@ -39,6 +39,7 @@ class Orders:
     policy: Policy | None
     traced: bool = False
     pushed_until_s: float | None = None
+    fresh: bool = False  # Each POST on a connection of its own: by them a Service spreads the load.
 
 
 def orders(
@@ -63,6 +64,7 @@ def orders(
         target.answers,
         policy,
         traced,
+        fresh=target.endpoints.replicas is not None,
     )
 
 

@@ -37,6 +37,8 @@ def reading(rules: ResourceRules, endpoints: Endpoints) -> list[Needed]:
         where = endpoints.pods_namespace
         found += [Needed(verb, "", kind, where) for kind in ("pods", "events") for verb in ("list", "watch")]
         found += [Needed("get", "", "pods/log", where)]
+        if endpoints.replicas and endpoints.replicas.by == "api-proxy":
+            found += [Needed("get", "", "pods/proxy", where)]
     return found
 
 

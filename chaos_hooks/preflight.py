@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from chaos_hooks import injection, journal
+from chaos_hooks import injection, journal, replica_probes
 from chaos_hooks.clock import RunClock
 from chaos_hooks.errors import SetupError
 from chaos_hooks.injection import InjectionError, Injector
@@ -133,8 +133,8 @@ def answers(endpoints: Endpoints) -> list[str]:
         SetupError: naming the URL and what came instead. A Gateway that has no metrics (404) is told, not
             refused: the criteria that need them will say UNKNOWN.
     """
-    told = []
-    for url in (endpoints.ready_url, endpoints.metrics_url):
+    told = [replica_probes.told(endpoints)] if endpoints.replicas else []
+    for url in (endpoints.ready_url, *(() if endpoints.replicas else (endpoints.metrics_url,))):
         try:
             with requests.Session() as session:
                 session.trust_env = False

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 import gevent
 import redis
 import requests
-from prometheus_client.parser import text_string_to_metric_families
-from prometheus_client.samples import Sample
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from chaos_hooks import cluster_probe, component_probe, metric_keys
+from chaos_hooks import cluster_probe, component_probe, replica_probes
 from chaos_hooks.clock import RunClock
 from chaos_hooks.line_file import LineFile
+from chaos_hooks.metric_page import read_metrics, reader
+from chaos_hooks.pod_metrics import UnaskedError
+from reports import replica_sums
 from reports.history import Observation
-from reports.signals import CLOSED, COMPONENTS, HALF_OPEN, METRICS, OPEN, READY, SENTINEL
+from reports.replicas import PREFIX, PRESENCE
+from reports.signals import CLOSED, COMPONENTS, METRICS, READY, SENTINEL
 from shapes.scenario import PROBE_EVERY_S, PROBE_GIVES_UP_S
 from shapes.target import Endpoints, Metric, Target
 
 PERIOD_S = PROBE_EVERY_S
 # The components' supervisor asks the Sentinels for each answer, and its counts lose nothing in between.
-_PERIODS_S = {COMPONENTS: 1.0}
+_PERIODS_S = {COMPONENTS: 1.0, PRESENCE: 1.0}
 _TIMEOUT_S = PROBE_GIVES_UP_S
-_STATES = {"closed": CLOSED, "half_open": HALF_OPEN, "open": OPEN}
 
 Question = Callable[[], Mapping[str, float]]
 
@@ -49,19 +49,27 @@ class Prober:
         self._clock = clock
         self._record = record
         self._fail = fail
-        self._greenlets: list[gevent.Greenlet] = []
+        self._greenlets: dict[str, gevent.Greenlet] = {}
         self.latest: dict[str, Observation] = {}
 
     def start(self, questions: Mapping[str, Question]) -> None:
         """Begin to ask; each probe by itself, every ``every_s`` seconds, the components every second."""
         for name, question in questions.items():
-            greenlet = gevent.spawn(self._ask_for_ever, name, question)
-            greenlet.link_exception(lambda g: self._fail(g.exception))
-            self._greenlets.append(greenlet)
+            self.follow(name, question)
+
+    def follow(self, name: str, question: Question) -> None:
+        """Begin to ask one more."""
+        greenlet = self._greenlets[name] = gevent.spawn(self._ask_for_ever, name, question)
+        greenlet.link_exception(lambda g: self._fail(g.exception))
+
+    def leave(self, name: str) -> None:
+        """Ask it no more; what it answered last stands for nothing."""
+        self._greenlets.pop(name).kill(block=False)
+        self.latest.pop(name, None)
 
     def stop(self) -> None:
         """Stop asking."""
-        gevent.killall(self._greenlets)
+        gevent.killall(list(self._greenlets.values()))
         self._greenlets.clear()
 
     def note(self, seen: Observation) -> None:
@@ -78,12 +86,17 @@ class Prober:
     def _ask_for_ever(self, name: str, question: Question) -> None:
         due_s = self._clock.now()
         while True:
-            self.note(self._ask(name, question))
+            if answer := self._ask(name, question):
+                self.note(answer)
+            if name.startswith(PREFIX) and (
+                one := replica_sums.worst(o for n, o in self.latest.items() if n.startswith(PREFIX))
+            ):
+                self.latest[METRICS] = one
             # A slow answer skips the dates it missed: asking faster afterwards would tell nothing more.
             due_s = max(due_s + _PERIODS_S.get(name, self._every_s), self._clock.now())
             self._clock.sleep_until(due_s)
 
-    def _ask(self, name: str, question: Question) -> Observation:
+    def _ask(self, name: str, question: Question) -> Observation | None:
         asked_s = self._clock.now()
         try:
             with gevent.Timeout(_TIMEOUT_S):
@@ -92,6 +105,8 @@ class Prober:
             return Observation(
                 name, asked_s, self._clock.now(), False, error=f"no answer in {_TIMEOUT_S:g} s"
             )
+        except UnaskedError:
+            return None
         except (ProbeError, requests.RequestException, redis.RedisError, OSError, ValueError) as problem:
             return Observation(name, asked_s, self._clock.now(), False, error=_short(problem))
         return Observation(name, asked_s, self._clock.now(), True, dict(values))
@@ -100,7 +115,9 @@ class Prober:
 def questions(target: Target, endpoints: Endpoints) -> dict[str, Question]:
     """Return what can be asked of this target, by probe name."""
     found: dict[str, Question] = {}
-    if endpoints.metrics_url:
+    if endpoints.replicas:
+        found[METRICS] = replica_probes.Together(endpoints, reader(target))
+    elif endpoints.metrics_url:
         found[METRICS] = _Metrics(endpoints.metrics_url, target.metrics)
     if endpoints.ready_url:
         found[READY] = _Ready(endpoints.ready_url)
@@ -126,53 +143,6 @@ class _Metrics:
         if answer.status_code != 200:
             raise ProbeError(f"status {answer.status_code}")
         return read_metrics(answer.text, self._metrics)
-
-
-def read_metrics(text: str, metrics: Mapping[str, Metric]) -> dict[str, float]:
-    """Return the mapped metrics of an exposition: the sum over the series that carry the wanted labels;
-    states as 0 closed, 1 half-open, 2 open, whatever numbers the release uses. Left out is what is absent,
-    not finite, or a number that stands for no state. A metric ``by`` a label is there for each value, too.
-
-    Raises:
-        ValueError: if it is not the Prometheus text format.
-    """
-    values: dict[str, float] = {}
-    samples = _samples(text, {metric.name for metric in metrics.values()})
-    for key, metric in metric_keys.spread(metrics, samples).items():
-        series = [
-            s.value
-            for s in samples
-            if s.name == metric.name and metric.labels.items() <= dict(s.labels).items()
-        ]
-        if not series:
-            if metric.absent:
-                values[key] = _STATES[metric.absent]
-            continue
-        if metric.states:
-            # Another number must not pass for one of ours: this release's 2 may mean nothing at all.
-            for word, number in metric.states.items():
-                if series[0] == number:
-                    values[key] = _STATES[word]
-        elif math.isfinite(sum(series)):
-            values[key] = sum(series)
-    return values
-
-
-def _samples(text: str, wanted: set[str]) -> list[Sample]:
-    try:
-        families = list(text_string_to_metric_families(_about(text, wanted)))
-    except IndexError:  # The parser's own, on some lines that end too early.
-        raise ValueError("not the Prometheus text format") from None
-    return [sample for family in families for sample in family.samples if sample.name in wanted]
-
-
-def _about(text: str, wanted: set[str]) -> str:
-    """Return the lines that may be about the wanted metrics: to parse all of them, several times a second, is
-    more work than all else that a probe does. Without any such line, the whole text: is it metrics at all?"""
-    stems = tuple(name.removesuffix("_total") for name in wanted)  # A counter may be exposed without it.
-    starts = (*stems, *(f"# {word} {stem}" for word in ("TYPE", "HELP") for stem in stems))
-    lines = [line for line in text.split("\n") if line.lstrip().startswith(starts)]
-    return "\n".join([*lines, ""]) if lines else text
 
 
 class _Ready:

@@ -10,7 +10,10 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from chaos_hooks.errors import RecordError
+from chaos_hooks.injection import InjectionError
+from chaos_hooks.pod_metrics import PodMetrics, UnaskedError
 from reports import folder as run_folder
+from shapes.target import Endpoints
 
 _TIMEOUT_S = 3.0
 
@@ -32,14 +35,31 @@ def take(url: str, at_s: float) -> dict[str, object]:
     return taken | {"error": error, "families": None}
 
 
-def keep(folder: Path, when: str, url: str, at_s: float) -> None:
-    """Take a snapshot and write it into a run's folder: ``when`` is baseline or post.
+def take_each(endpoints: Endpoints, at_s: float) -> dict[str, object]:
+    """Return the same of every replica, by its pod's name and UID."""
+    taken: dict[str, object] = {"at": datetime.now(UTC).isoformat(), "at_s": at_s}
+    found: dict[str, object] = {}
+    try:
+        pages = PodMetrics(endpoints)
+        for pod in pages.pods():
+            try:
+                found[f"{pod.name}:{pod.uid}"] = {"error": "", "families": _families(pages.text(pod))}
+            except (OSError, UnaskedError, ValueError) as problem:
+                found[f"{pod.name}:{pod.uid}"] = {"error": str(problem), "families": None}
+    except (OSError, InjectionError, ValueError) as problem:
+        return taken | {"error": str(problem), "replicas": found}
+    return taken | {"error": "", "replicas": found}
+
+
+def keep(folder: Path, when: str, endpoints: Endpoints, at_s: float) -> None:
+    """Take a snapshot, of each replica if there are, and write it into a run's folder as baseline or post.
 
     Raises:
         RecordError: if the disk does not take it.
     """
     try:
-        run_folder.write_metrics(folder, when, take(url, at_s))
+        taken = take_each(endpoints, at_s) if endpoints.replicas else take(endpoints.metrics_url, at_s)
+        run_folder.write_metrics(folder, when, taken)
     except OSError as problem:
         raise RecordError(
             f"{folder / when}.json: cannot be written ({problem.strerror}); "

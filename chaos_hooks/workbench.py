@@ -8,7 +8,6 @@ from pathlib import Path
 import gevent
 
 from chaos_hooks import (
-    cluster_probe,
     description,
     emission,
     guarding,
@@ -17,6 +16,7 @@ from chaos_hooks import (
     preflight,
     probes,
     promql,
+    replica_probes,
     snapshot,
     stop_watch,
     target_process,
@@ -28,6 +28,7 @@ from chaos_hooks.delivery import Told
 from chaos_hooks.emitter import Emitter
 from chaos_hooks.fleet import Fleet
 from chaos_hooks.fleet_emitter import FleetEmitter
+from chaos_hooks.followers import Followers
 from chaos_hooks.injection import Injector
 from chaos_hooks.journal import Journal
 from chaos_hooks.ledger import Ledger
@@ -35,8 +36,6 @@ from chaos_hooks.line_file import LineFile
 from chaos_hooks.messaging import Messaging
 from chaos_hooks.options import Options
 from chaos_hooks.orders import orders
-from chaos_hooks.pod_records import PodRecords
-from chaos_hooks.request_watch import RequestWatch
 from chaos_hooks.sender import Sender
 from chaos_hooks.target_process import TargetProcess
 from chaos_hooks.truth import Truth
@@ -88,8 +87,7 @@ class Workbench:
         self._facts: dict[str, str] = {}
         self._prometheus: promql.Prometheus | None = None
         self._messaging = Messaging(scenario, self.naming, clock, say)
-        self._request_watch: RequestWatch | None = None
-        self._pod_records: PodRecords | None = None
+        self._followers: Followers | None = None
         self.run_id = description.run_id(scenario, self.naming)
         self.folder = Path(options.runs_dir) / self.run_id
 
@@ -135,13 +133,9 @@ class Workbench:
         self.began = True
         self._usage = Usage()
         description.point_latest(self.folder)
-        self.prober.start(self._questions())
+        replica_probes.begin(self.prober, self._questions(), self._endpoints, self._target)
         if self._truth:
-            self._request_watch = RequestWatch(self._truth, self.naming)
-            self._request_watch.start()
-        if cluster_probe.watches(self._endpoints):
-            self._pod_records = PodRecords(self._endpoints, self.folder)
-            self._pod_records.start()
+            self._followers = Followers(self._truth, self.naming, self._endpoints, self.folder)
 
     def _questions(self) -> dict[str, probes.Question]:
         found = probes.questions(self._target, self._endpoints) | self._messaging.questions()
@@ -187,13 +181,8 @@ class Workbench:
         Raises:
             TruthError: if it cannot be read.
         """
-        if self._truth and self.began:
-            resources, stable = self._truth.read_until_stable(self.naming, for_s)
-            watch, watched = self._request_watch, {}
-            if watch:
-                resources, gone = watch.with_deleted(resources)
-                watched = {"deleted": gone, "gaps": watch.gaps, "error": watch.error}
-            run_folder.write_truth(self.folder, resources, stable=stable, watched=watched)
+        if self._followers:
+            self._followers.collect(for_s)
 
     def ask_queries(self) -> None:
         """Write down the plan's queries with their values; they are told, and never judged."""
@@ -206,9 +195,8 @@ class Workbench:
         Raises:
             RecordError: if the disk does not take it.
         """
-        if not self.emitter:
-            return  # The run did not get so far as to have a Gateway.
-        snapshot.keep(self.folder, when, self._endpoints.metrics_url, self._clock.now())
+        if self.emitter:  # Else the run did not get so far as to have a Gateway.
+            snapshot.keep(self.folder, when, self._endpoints, self._clock.now())
 
     def close(self, ended: str, detail: str) -> None:
         """Seal the ledger and write how the run ended.
@@ -216,7 +204,7 @@ class Workbench:
         Raises:
             RecordError: if the disk does not take it.
         """
-        for part in (self.prober, self._request_watch, self._pod_records):
+        for part in (self.prober, self._followers):
             if part:
                 part.stop()
         if self._sender:

@@ -25,7 +25,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from reports import leases, ledger, ledger_lines, logs, workers
+from reports import leases, ledger, ledger_lines, logs, replica_sums, replicas, workers
 from reports.history import (
     Asked,
     Attempt,
@@ -100,7 +100,7 @@ def read(folder: Path) -> History:
         run=run,
         attempts=attempts,
         injections=tuple(injections.values()),
-        observations=tuple(_observation(line) for line in _lines(folder / "observations.jsonl", damage)),
+        observations=_observations(folder, damage),
         resources=None if truth is None else tuple(_resource(r) for r in truth["resources"]),
         stable=bool(truth and truth["stable"]),
         sealed=sealed,
@@ -111,6 +111,11 @@ def read(folder: Path) -> History:
         workers=taking_part,
         used=end.get("used") if end else None,
     )
+
+
+def _observations(folder: Path, damage: list[str]) -> tuple[Observation, ...]:
+    found = [_observation(line) for line in _lines(folder / "observations.jsonl", damage)]
+    return (*found, *replica_sums.together(found)) if replicas.are_told(found) else tuple(found)
 
 
 def _write(path: Path, value: object, indent: int | None = 1) -> None:

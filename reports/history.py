@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -9,10 +10,8 @@ from typing import Any
 
 from reports.interval import Interval
 from reports.log import Log
+from reports.observation import Observation as Observation
 from reports.workers import Worker
-from shapes.scenario import PROBE_GIVES_UP_S
-
-_LATE_S = 0.5
 
 
 class Outcome(StrEnum):
@@ -114,23 +113,6 @@ class Injection:
 
 
 @dataclass(frozen=True, slots=True)
-class Observation:
-    """A probe's question and its answer; the values held at some instant in [asked_s, answered_s]."""
-
-    probe: str
-    asked_s: float
-    answered_s: float
-    ok: bool
-    values: Mapping[str, float] = field(default_factory=dict)
-    error: str = ""
-
-    @property
-    def overslept(self) -> bool:
-        """Whether it failed long after it had to be given up: who asked stood still, or got no core."""
-        return not self.ok and self.answered_s - self.asked_s > PROBE_GIVES_UP_S + _LATE_S
-
-
-@dataclass(frozen=True, slots=True)
 class Member:
     """One alert's place in an aggregated RemediationRequest: the alert whose id it carries, the one in its
     pod label, and how often it occurred."""
@@ -214,7 +196,8 @@ class History:
     readings of it in a row agreed. ``ended`` is completed, interrupted, failed, or empty if it died.
     ``logs`` are those of the Gateway and of the components that the run's criteria name, and no others.
     ``workers`` sent the alerts of a distributed run; ``used`` is what the process that conducted it, and sent
-    the alerts of any other, used from the load's start on, as `Worker.used`."""
+    the alerts of any other, used from the load's start on, as `Worker.used`. ``replica`` names the one of
+    several replicas whose metrics alone are seen, which was there from ``came_s`` to ``went_s``."""
 
     run: Run
     attempts: Sequence[Attempt]
@@ -229,6 +212,9 @@ class History:
     logs: tuple[Log, ...] = ()
     workers: tuple[Worker, ...] = ()
     used: Mapping[str, float] | None = None
+    replica: str = ""
+    came_s: float = -math.inf
+    went_s: float = math.inf
 
     @property
     def clock_error_s(self) -> float:

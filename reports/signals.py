@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from reports import counters
 from reports.history import Attempt, History, Injection, Observation, Outcome
 from reports.interval import Interval
 
@@ -58,8 +59,8 @@ def health(history: History, component: str) -> dict[str, list[Reading]]:
     ]
     end_s = planned_end_s(history)
     return {
-        "breaker": _with_blind(breaker, end_s),
-        "readiness": _with_blind(ready, end_s),
+        "breaker": _with_blind(breaker, max(0.0, history.came_s), min(end_s, history.went_s)),
+        "readiness": _with_blind(ready, 0.0, end_s),
         "answers": answers,
     }
 
@@ -154,6 +155,15 @@ def due_within(history: History, span: Interval) -> list[Attempt]:
     return [a for a in history.attempts if span.earliest_s <= a.due_s <= span.latest_s]
 
 
+def was_asked(history: History, from_s: float, until_s: float) -> bool | None:
+    """Return whether the Gateway had alerts to work on in a window: those that were begun; of a replica those
+    that it counted as received itself, as nobody else knows which it got. None if that cannot be told."""
+    if not history.replica:
+        return any(a.begun_s is not None and from_s <= a.begun_s <= until_s for a in history.attempts)
+    growth = counters.grown(history.samples(METRICS), "received", from_s, until_s)
+    return None if growth is None else growth.total > 0
+
+
 def longest_gap(samples: list[Observation], begin_s: float, end_s: float) -> tuple[float, float]:
     """Return the longest time without a good sample in a window, and when it began."""
     marks = [begin_s, *(o.answered_s for o in samples if o.ok and begin_s <= o.answered_s <= end_s), end_s]
@@ -167,12 +177,12 @@ def began(injection: Injection | None) -> Interval | None:
     return injection.began if injection else None
 
 
-def _with_blind(readings: list[Reading], until_s: float) -> list[Reading]:
-    """Add the stretches longer than `BLIND_S` in which nobody looked, from the start to ``until_s``."""
+def _with_blind(readings: list[Reading], from_s: float, until_s: float) -> list[Reading]:
+    """Add the stretches longer than `BLIND_S` in which nobody looked, between these times."""
     if not readings:
         return []
     looks = [(r.asked_s, r.answered_s) for r in readings]
-    edges = [(min(0.0, looks[0][0]),) * 2, *looks, (max(until_s, looks[-1][1]),) * 2]
+    edges = [(min(from_s, looks[0][0]),) * 2, *looks, (max(until_s, looks[-1][1]),) * 2]
     blind = [
         Reading(since_s, until, None, "not looked at")
         for (asked_s, since_s), (until, answered_s) in itertools.pairwise(edges)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import ModuleType
 from typing import Any
 
-from reports import criteria, messenger, signals
+from reports import criteria, messenger, replicas, signals
 from reports.accounting import Account, account, loss_bound, share
 from reports.finding import Finding, Status, unknown
 from reports.history import Asked, History
@@ -123,16 +123,26 @@ def _ask(history: History, asked: Asked) -> Finding:
                 "leave it out for this target, or judge a release that shows it",
             )
             return lacks.named(asked.criterion, promise, assumption=False, conclusive=False)
-        check: Callable[..., object] = module.check
-        finding = check(history, **_plain(asked.options))
-        if not isinstance(finding, Finding):
-            raise TypeError(f"check returned {finding!r}, which is no Finding")
+        finding = _checked(module, history, _plain(asked.options))
     except UnknownCriterionError as problem:
         finding = unknown("the criterion exists", str(problem), 0, "mend the scenario's criteria")
     except Exception as problem:  # noqa: BLE001 - a crash in a criterion must never pass, nor end the judging
         got = f"the criterion crashed: {type(problem).__name__}: {problem}"
         finding = unknown("an answer", got, 0, "report it as a bug of alertstorm, with the run folder")
     return finding.named(asked.criterion, promise, assumption=assumption, conclusive=conclusive)
+
+
+def _checked(module: ModuleType, history: History, options: Mapping[str, Any]) -> Finding:
+    """Ask a criterion: of each replica, if it wants that and there are any; else of the run as it is."""
+
+    def check(seen: History) -> Finding:
+        finding: object = module.check(seen, **options)
+        if not isinstance(finding, Finding):
+            raise TypeError(f"check returned {finding!r}, which is no Finding")
+        return finding
+
+    each = getattr(module, "EACH_REPLICA", False) and replicas.are_told(history.observations)
+    return replicas.judge_each(history, check) if each else check(history)
 
 
 def _plain(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -73,14 +73,26 @@ class World:
         answer = requests.post(f"{self._control}/components/{name}/{verb}", json=body, timeout=30)
         assert answer.status_code == 200, answer.text
 
+    def with_replicas(self, urls: list[str], by: str = "api-proxy") -> None:
+        """Let the Gateway be so many pods, each of which listens where its URL says."""
+        (first,) = self.cluster.matching("default", {"app": "gateway"})
+        metadata, containers = first["metadata"], first["spec"]["containers"]
+        images = {each["name"]: each["image"] for each in containers}
+        for number in range(1, len(urls)):
+            self.cluster.add_pod(f"gateway-{number}", metadata["labels"], images, "ReplicaSet/gateway-7d4b")
+        self.cluster.listening = {f"gateway-{number}:8080": url for number, url in enumerate(urls)}
+        document = yaml.safe_load(self.target.read_text())
+        document["endpoints"]["replicas"] = {"by": by, "port": 8080}
+        self.target.write_text(yaml.safe_dump(document))
+
 
 @contextmanager
-def running(folder: Path) -> Iterator[World]:
+def running(folder: Path, *arguments: str) -> Iterator[World]:
     """Start both; the sandbox goes when its standard input ends."""
     with fake_cluster.serving(FakeCluster()) as cluster:
         cluster.run_example()
         process = subprocess.Popen(
-            [sys.executable, "-m", "sandbox"],
+            [sys.executable, "-m", "sandbox", *arguments],
             cwd=HOME,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import requests
 import yaml
@@ -67,6 +67,7 @@ class FakeCluster:
         self.chaos = FakeChaosMesh(self)
         self.hands_on: Callable[[str, str, dict[str, str], Any], Answer] | None = None
         self.watched_at = ""  # Where watches of RemediationRequests are handed on to.
+        self.listening: dict[str, str] = {}  # Where a pod's port really is, by NAME:PORT: for the pod proxy.
         self.url = ""
 
     def run_example(self) -> None:
@@ -235,6 +236,8 @@ def serving(cluster: FakeCluster) -> Iterator[FakeCluster]:
         def _do(self) -> None:
             parts = urlsplit(self.path)
             content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if "/proxy/" in parts.path and self._hand_to_a_pod(unquote(parts.path)):
+                return
             if cluster.watched_at and "/remediationrequests" in parts.path and "watch=" in parts.query:
                 self._hand_a_watch_on(cluster.watched_at + self.path)
                 return
@@ -249,6 +252,33 @@ def serving(cluster: FakeCluster) -> Iterator[FakeCluster]:
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
+
+        def _hand_to_a_pod(self, path: str) -> bool:
+            """Answer as the API server's pod proxy does; False: as it refuses, or knows no such pod."""
+            head, _, rest = path.partition("/proxy/")
+            name = head.rsplit("/", 1)[1]
+            cluster.calls.append((self.command, path, {}))
+            known = any(pod["metadata"]["name"] == name.partition(":")[0] for pod in cluster.pods)
+            if not known or cluster.refuse(self.command, path, {}):
+                return False
+            try:
+                answer = requests.get(f"{cluster.listening[name]}/{rest}", timeout=30)
+                code, kind, data = (
+                    answer.status_code,
+                    answer.headers.get("Content-Type", "text/plain"),
+                    answer.content,
+                )
+            except (requests.RequestException, KeyError) as problem:
+                told = f"error trying to reach service: dial tcp: connect: connection refused ({problem!r})"
+                code, kind = 503, "application/json"
+                data = json.dumps(status(503, "ServiceUnavailable", told)).encode()
+            with contextlib.suppress(OSError):  # Who asked has given up.
+                self.send_response(code)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+            return True
 
         do_GET = do_POST = do_DELETE = do_PUT = do_PATCH = _do
 

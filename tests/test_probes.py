@@ -21,7 +21,8 @@ from chaos_hooks import probes
 from chaos_hooks.clock import RunClock
 from chaos_hooks.errors import RecordError
 from chaos_hooks.line_file import LineFile
-from chaos_hooks.probes import Prober, read_metrics
+from chaos_hooks.metric_page import read_metrics
+from chaos_hooks.probes import Prober
 from reports.signals import CLOSED, HALF_OPEN, METRICS, OPEN, READY
 from shapes.target import AnswerRules, Endpoints, Metric, ResourceRules, Target
 

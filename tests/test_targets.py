@@ -16,7 +16,7 @@ from release_gateways import TOKEN, august_2026, november_2025
 
 from chaos_hooks import preflight
 from chaos_hooks.errors import SetupError
-from chaos_hooks.probes import read_metrics
+from chaos_hooks.metric_page import read_metrics
 from reports.verdict import criterion_names
 from sandbox.kubernetes_api.definitions import REMEDIATION_REQUESTS
 from shapes import alerts, scenario, target

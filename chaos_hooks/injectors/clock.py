@@ -12,7 +12,7 @@ import requests
 from chaos_hooks.clock import RunClock
 from chaos_hooks.injection import Effect, InjectionError, Undo
 from chaos_hooks.lease import Lease
-from chaos_hooks.probes import read_metrics
+from chaos_hooks.metric_page import read_metrics
 from reports.interval import Interval
 from shapes import units
 from shapes.scenario import Fault

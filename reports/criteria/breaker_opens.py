@@ -9,6 +9,8 @@ from reports.finding import Finding, failed, unknown, within
 from reports.history import History, Observation
 from reports.interval import Interval
 
+EACH_REPLICA = True
+
 
 def check(history: History, *, within_s: float, component: str = "redis", fault: str = "") -> Finding:
     """Time it from the fault's real beginning to the first sample that shows it open.
@@ -46,8 +48,11 @@ def _never(
         watched = f"{max(0.0, watched_s):.1f} s with gaps up to {gap_s:.1f} s"
         mend = "keep the load and /metrics up longer after the fault begins"
         return unknown(wanted, f"never seen open, but looked at for only {watched}", len(samples), mend)
-    begun = (a.begun_s for a in history.attempts if a.begun_s is not None)
-    if not any(began.latest_s <= begun_s <= deadline_s for begun_s in begun):
+    asked = signals.was_asked(history, began.latest_s, deadline_s)
+    if asked is None:
+        mend = "map metrics.received in the target file: it tells whether this replica had anything to do"
+        return unknown(wanted, "never seen open, but nothing shows that it got alerts", len(samples), mend)
+    if not asked:
         mend = "raise the rate, so that alerts fall due within the limit after the fault begins"
         return unknown(wanted, "never seen open, but no alert was there to fail", len(samples), mend)
     return failed(wanted, f"still not open after {watched_s:.1f} s", len(samples), numbers=numbers)

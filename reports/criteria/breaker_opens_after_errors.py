@@ -10,6 +10,8 @@ from reports.finding import Finding, failed, passed, unknown, within
 from reports.history import History, Observation
 from reports.interval import Interval
 
+EACH_REPLICA = True
+
 
 def check(
     history: History,

@@ -12,6 +12,8 @@ from reports import signals
 from reports.finding import Finding, failed, passed, unknown
 from reports.history import History, Observation
 
+EACH_REPLICA = True
+
 
 def check(
     history: History,

@@ -7,6 +7,8 @@ from reports.finding import Finding, failed, passed, unknown
 from reports.history import History, Observation
 from reports.interval import Interval
 
+EACH_REPLICA = True
+
 
 def check(
     history: History, *, component: str = "redis", at_most: int = 3, grace_s: float = 5.0, fault: str = ""

@@ -7,6 +7,8 @@ from reports.finding import Finding
 from reports.gauges import Bound
 from reports.history import History
 
+EACH_REPLICA = True
+
 
 def check(history: History, *, at_most: float, fault: str = "", max_gap_s: float = 5.0) -> Finding:
     """Look at the buffer's size in every sample; it must have been used at all."""

@@ -6,6 +6,8 @@ from reports import signals
 from reports.finding import Finding, failed, passed, unknown
 from reports.history import History, Observation
 
+EACH_REPLICA = True
+
 # Several times the probes' period: a prober that rests for longer stood still.
 _PAUSE_S = 1.0
 
@@ -17,8 +19,8 @@ def check(history: History, *, max_gap_s: float = 2.0) -> Finding:
     good = [o for o in samples if o.ok]
     if not samples or (len(good) < 2 and len(samples) < 10):
         return unknown(wanted, f"{len(good)} good scrapes", len(good), "let the run last longer")
-    begin_s = min(0.0, samples[0].asked_s)
-    end_s = max(signals.planned_end_s(history), *(o.answered_s for o in samples))
+    begin_s = min(max(0.0, history.came_s), samples[0].asked_s)
+    end_s = max(min(signals.planned_end_s(history), history.went_s), *(o.answered_s for o in samples))
     gap_s, at_s = signals.longest_gap(samples, begin_s, end_s)
     numbers = {"longest_gap_s": gap_s}
     got = f"longest {gap_s:.2f} s, from {at_s:.1f} s on; {len(samples) - len(good)} of {len(samples)} failed"

@@ -7,6 +7,8 @@ from reports.finding import Finding
 from reports.gauges import Bound
 from reports.history import History
 
+EACH_REPLICA = True
+
 
 def check(history: History, *, fault: str = "", max_gap_s: float = 5.0) -> Finding:
     """Compare the connections in use with the pool's size in every sample."""

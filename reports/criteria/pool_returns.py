@@ -6,6 +6,8 @@ from reports import signals
 from reports.finding import Finding, failed, passed, unknown
 from reports.history import History
 
+EACH_REPLICA = True
+
 _ACTIVE, _MOST = "redis_pool.active", "redis_pool.max"
 _WANTED = "free connections at the end of the run"
 

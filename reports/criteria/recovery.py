@@ -9,6 +9,8 @@ from reports.finding import Finding, failed, unknown, within
 from reports.history import History, Injection
 from reports.interval import Interval
 
+EACH_REPLICA = True
+
 
 def check(
     history: History,

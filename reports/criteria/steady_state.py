@@ -11,6 +11,8 @@ from reports import signals
 from reports.finding import Finding, failed, passed, unknown
 from reports.history import Attempt, History, Observation, Outcome
 
+EACH_REPLICA = True
+
 _WANTED = "breakers closed, ready, alerts acknowledged, before and at the end"
 _EXAMPLES = 5
 
