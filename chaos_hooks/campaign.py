@@ -31,9 +31,9 @@ class CampaignRun:
     """Runs every entry, also after one that failed; `results` has one Result for each that was run.
 
     A single scenario is a campaign of one. Each entry is asked for when it is to be run, so that it may
-    follow from the results before it. ``finished`` is called after each entry with its index and result, so
-    that an interruption loses nothing. If the disk does not take that, no further entry is begun, and
-    `problem` says why.
+    follow from the results before it. ``begun`` is called before an entry says its first word, ``finished``
+    after each with its index and result, so that an interruption loses nothing. If the disk does not take
+    that, no further entry is begun, and `problem` says why.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class CampaignRun:
         told: Told,
         finished: Callable[[int, Result], None],
         fleet: Fleet | None = None,
+        begun: Callable[[Scenario], None] = lambda _: None,
     ) -> None:
         self.current: LiveRun | None = None
         self.index = -1  # Of the entry that goes on.
@@ -56,6 +57,7 @@ class CampaignRun:
         self._say = say
         self._told = told
         self._finished = finished
+        self._begun = begun
         self._fleet = fleet
         self._changed = gevent.event.Event()
         self._over = gevent.event.Event()
@@ -105,6 +107,7 @@ class CampaignRun:
                 if isinstance(self._entries, Sized) and len(self._entries) > 1:
                     self._say(f"\n{index + 1} of {len(self._entries)}: {entry.scenario.name}")
                 self.index = index
+                self._begun(entry.scenario)
                 result = self._rested(entry)
                 if result is None:
                     return  # What was never begun is to be run when this is gone on with.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import TextIO
@@ -12,6 +14,7 @@ import gevent
 from chaos_hooks.live_run import LiveRun, Stage
 from reports.history import Outcome
 from reports.signals import CLOSED, HALF_OPEN, METRICS, OPEN, SENTINEL
+from shapes.scenario import Scenario
 
 _LOOK_S = 0.1
 _EVERY_S = 0.5
@@ -20,7 +23,11 @@ _WORDS = {CLOSED: "closed", HALF_OPEN: "half-open", OPEN: "OPEN"}
 
 
 class Progress:
-    """Prints to a stream; `say` puts a whole line above the live one."""
+    """Prints to a stream; `say` puts a whole line above the live one.
+
+    Under GitHub Actions what a scenario says is in a group of its own, and no text of others' is taken for a
+    command to the runner.
+    """
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stdout
@@ -31,6 +38,7 @@ class Progress:
 
     def say(self, sentence: str) -> None:
         """Print a line that stays."""
+        sentence = _harmless(sentence) if self._groups else sentence
         self._print("\r" + " " * self._width + "\r" if self._width else "", sentence + "\n")
         self._width = 0
 
@@ -40,6 +48,12 @@ class Progress:
         if self._groups:
             self._print("", f"::group::{title}\n")
             self._in_group = True
+            atexit.unregister(self.end_group)
+            atexit.register(self.end_group)  # Whatever ends the process, but for a SIGKILL.
+
+    def group_of(self, scenario: Scenario) -> None:
+        """Begin the group of a scenario's run."""
+        self.group(f"{scenario.name} ({scenario.pace})")
 
     def end_group(self) -> None:
         """End the group, so that what follows is seen without a click."""
@@ -55,8 +69,6 @@ class Progress:
             run = current()
             if run is not last:
                 last, before = run, ("", "")  # A new run has a target of its own: nothing has changed.
-                if run:
-                    self.group(f"{run.scenario.name} ({run.scenario.pace})")
             if run and run.stage in (Stage.RUNNING, Stage.SETTLING, Stage.COLLECTING):
                 before = self._tell_changes(run, before)
                 now_s = run.clock.now()
@@ -83,6 +95,12 @@ class Progress:
     def _print(self, before: str, text: str) -> None:
         self._stream.write(before + text)
         self._stream.flush()
+
+
+def _harmless(text: str) -> str:
+    """Return text of which GitHub's runner takes no line for a command: it looks for `::` at a line's begin,
+    spaces apart, and for `##[` anywhere."""
+    return re.sub(r"(?m)^(\s*):(?=:)", r"\1: ", text).replace("##[", "## [")
 
 
 def line(run: LiveRun) -> str:

@@ -136,8 +136,9 @@ class Session:
             self._environment.process_exit_code = 2
             return
         self._environment.process_exit_code = 3  # Until there is a verdict, nothing is decided.
+        progress = self._progress
         self._campaign = CampaignRun(
-            entries, asked, self._progress.say, self._stats.note, self._finished, self._fleet
+            entries, asked, progress.say, self._stats.note, self._finished, self._fleet, progress.group_of
         )
         if self._fleet:
             gevent.spawn(self._campaign.emit)  # A master has no users.
@@ -177,6 +178,7 @@ class Session:
 
     def print_last(self) -> None:
         """Print the verdict, the last thing a headless run says."""
+        self._progress.end_group()
         if self.record:
             self._progress.say(last_words.of_campaign(self.record.folder, self.record.summary()))
         elif self.results:
@@ -209,6 +211,7 @@ class Session:
         folder = self.record.folder if self.record else results[-1].folder if results else None
         for problem in notification.tell(self._given.notify_url, folder):
             self._progress.say(f"alertstorm: {problem}")
+        self._progress.group("Locust's own statistics")
 
     def _end_record(self, record: CampaignRecord, campaign: CampaignRun) -> None:
         """Write down how the campaign ended; if the disk does not take that, it is told, and never passes."""
