@@ -8,6 +8,7 @@ from typing import Any
 
 import flask
 import gevent
+from werkzeug.exceptions import NotFound
 
 from chaos_hooks import live_state, same_origin
 from chaos_hooks.options import RUNS
@@ -64,17 +65,15 @@ def add_pages(web_ui: Any, session: Session) -> None:
     @blueprint.route("/chaos/assets/<file>")
     @web_ui.auth_required_if_enabled
     def asset(file: str) -> flask.Response:
-        if file not in _ASSETS:
-            flask.abort(404)
-        return flask.send_from_directory(_ASSETS[file], file)
+        return _sent(_ASSETS[file], file) if file in _ASSETS else _nothing()
 
     @blueprint.route("/chaos/runs/<name>/<file>")
     @web_ui.auth_required_if_enabled
     def report(name: str, file: str) -> flask.Response:
         # send_from_directory refuses to leave the folder that it is given, and "..", a name too, leads out.
         if file not in live_state.REPORTS or name in (".", ".."):
-            flask.abort(404)
-        return flask.send_from_directory(runs / Path(name).name, file)
+            return _nothing()
+        return _sent(runs / Path(name).name, file)
 
     @blueprint.route("/chaos/stop", methods=["POST"])
     @web_ui.auth_required_if_enabled
@@ -88,15 +87,19 @@ def add_pages(web_ui: Any, session: Session) -> None:
 
     @web_ui.app.before_request
     def guard() -> tuple[flask.Response, int] | None:
-        if flask.request.method in ("GET", "HEAD", "OPTIONS"):
+        request = flask.request
+        changes = request.method not in ("GET", "HEAD", "OPTIONS")
+        if not changes and request.path.split("/chaos")[0] != base:
             return None
-        refused = same_origin.refusal(dict(flask.request.headers), flask.request.host)
-        return (flask.jsonify(error=refused), 403) if refused else None
+        headers = dict(request.headers)
+        told = same_origin.refusal(headers, request.host) if changes else same_origin.reading_refusal(headers)
+        told = told or same_origin.host_refusal(getattr(web_ui, "host", ""), request.host)
+        return (flask.jsonify(error=told), 403) if told else None
 
     @web_ui.app.after_request
     def with_tab(response: flask.Response) -> flask.Response:
         if flask.request.path == f"{base}/stats/requests" and response.is_json:
-            rows = [{"key": _TAB, "data": live_state.rows(session)}]
+            rows = [{"key": _TAB, "data": _rows(session)}]
             response.set_data(json.dumps({**response.get_json(), "extended_stats": rows}))
         return response
 
@@ -109,6 +112,25 @@ def add_pages(web_ui: Any, session: Session) -> None:
         {"href": f"{base}/chaos", "title": "Chaos: the live page, and the verdicts and reports of all runs"},
         {"href": f"{base}/chaos/runs/latest/report.html", "title": "Chaos: report of the last run"},
     ]
+
+
+def _rows(session: Session) -> list[dict[str, str]]:
+    try:
+        return live_state.rows(session)
+    except Exception as problem:  # noqa: BLE001 - Locust's own page must not break with this table
+        return [{"what": "not to be told", "now": f"{type(problem).__name__}: {problem}"}]
+
+
+def _sent(folder: Path, file: str) -> flask.Response:
+    try:
+        return flask.send_from_directory(folder, file)
+    except NotFound:
+        return _nothing()
+
+
+def _nothing() -> flask.Response:
+    # Not by abort: behind a login Locust makes a page with status 200 of every exception.
+    return flask.Response("not found\n", 404, content_type="text/plain")
 
 
 def _runs(runs: Path) -> list[dict[str, Any]]:

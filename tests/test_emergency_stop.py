@@ -47,6 +47,12 @@ def test_who_cannot_look_stops(tmp_path: Path) -> None:
         ({"Origin": "null"}, "page of null"),
         ({"Sec-Fetch-Site": "cross-site"}, "cross-site"),
         ({"Origin": "http://127.0.0.1:8089", "Sec-Fetch-Site": "same-site"}, "same-site"),
+        ({"Referer": "http://127.0.0.1:8089/chaos"}, ""),
+        ({"Referer": "http://evil.example/a?b"}, "page of http://evil.example, this"),
+        ({"Origin": "null", "Referer": "http://127.0.0.1:8089/chaos"}, "page of null"),
+        ({"Cookie": "session=1", "Sec-Fetch-Site": "same-origin"}, ""),
+        ({"Cookie": "session=1", "Referer": "http://127.0.0.1:8089/chaos"}, ""),
+        ({"Cookie": "session=1"}, "brings cookies"),
     ],
 )
 def test_only_its_own_pages_and_programs_may_change_something(headers: dict[str, str], refused: str) -> None:
@@ -55,6 +61,44 @@ def test_only_its_own_pages_and_programs_may_change_something(headers: dict[str,
 
     assert refused in got
     assert bool(got) == bool(refused)
+
+
+@pytest.mark.parametrize(
+    ("bound", "host", "refused"),
+    [
+        ("127.0.0.1", "127.0.0.1:8089", ""),
+        ("127.0.0.1", "localhost:8089", ""),
+        ("localhost", "[::1]:8089", ""),
+        ("::1", "LOCALHOST", ""),
+        ("127.0.0.1", "evil.example:8089", "asked for as evil.example"),
+        ("127.0.0.1", "192.0.2.1", "asked for as 192.0.2.1"),
+        ("127.0.0.1", "localhost.evil.example", "asked for as localhost.evil.example"),
+        ("0.0.0.0", "chaos.example:8089", ""),
+        ("", "chaos.example", ""),
+    ],
+)
+def test_who_listens_on_loopback_answers_to_no_other_name(bound: str, host: str, refused: str) -> None:
+    """Or a page whose name was given this machine's address would count as its own."""
+    got = same_origin.host_refusal(bound, host)
+
+    assert refused in got
+    assert bool(got) == bool(refused)
+
+
+@pytest.mark.parametrize(
+    ("headers", "refused"),
+    [
+        ({}, False),
+        ({"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"}, False),
+        ({"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"}, False),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}, False),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"}, True),
+        ({"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors"}, True),
+    ],
+)
+def test_a_foreign_page_leads_here_and_does_not_read(headers: dict[str, str], refused: bool) -> None:
+    """Locust lets every site read its answers; a link is followed, a script's request is refused."""
+    assert bool(same_origin.reading_refusal(headers)) == refused
 
 
 def pressed() -> list[Any]:

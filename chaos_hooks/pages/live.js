@@ -143,9 +143,11 @@
   spot("no").addEventListener("click", () => spot("sure").close());
   spot("yes").addEventListener("click", async () => {
     spot("sure").close();
-    const answer = await fetch(here + "/stop", { method: "POST" });
-    const told = await answer.json().catch(() => ({}));
-    say("stopped", answer.ok ? "Stopping: faults are being healed." : "Not stopped: " + (told.error || answer.status));
+    const answer = await fetch(here + "/stop", { method: "POST" }).catch((problem) => ({ problem }));
+    const told = answer.json ? await answer.json().catch(() => ({})) : {};
+    // Only the answer that says so: where the login is over there is a page, and it is no stop.
+    const why = answer.redirected ? "sign in again" : told.error || answer.problem || answer.status;
+    say("stopped", answer.status === 202 ? "Stopping: faults are being healed." : "NOT STOPPED: " + why);
   });
   ask();
 })();
