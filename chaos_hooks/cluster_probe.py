@@ -15,6 +15,7 @@ class Components:
     """Answers as a supervisor's list of components does, see `component_probe`, for each of the target's
     ``endpoints.pods``: ``running:NAME`` is 1 when it has pods and all are ready; ``starts:NAME`` counts their
     containers' starts, and ``exits:NAME`` restarts and pods that went. ``killed`` is 0: it ends none.
+    ``pid:NAME`` is another number for each life of a component's only pod.
 
     Beside that ``pod_ready:POD`` and ``pod_restarts:POD``.
     """
@@ -56,6 +57,10 @@ class Components:
             f"exits:{name}": float(len(gone) + restarts),
             f"killed:{name}": 0.0,
         }
+        if (
+            len(found) == 1
+        ):  # Which life of which pod it is: no process's number, but as good for telling them apart.
+            values[f"pid:{name}"] = float(int(found[0].uid.replace("-", "")[:8], 16) + sum(found[0].restarts))
         for pod in found:
             values |= {
                 f"pod_ready:{pod.name}": float(pod.ready),

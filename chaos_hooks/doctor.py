@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import requests
 
-from chaos_hooks import alertmanager, experiment, injection, permissions, preflight, replica_probes
+from chaos_hooks import alertmanager, caveats, experiment, injection, permissions, preflight, replica_probes
 from chaos_hooks.campaign import Entry
 from chaos_hooks.clock import RunClock
 from chaos_hooks.errors import SetupError
 from chaos_hooks.metric_page import read_metrics
 from chaos_hooks.permissions import Needed
 from chaos_hooks.truth import Truth
+from reports import rehearsal
 from shapes.target import Endpoints
 
 _TIMEOUT_S = 3.0
@@ -36,10 +37,11 @@ def examine(entry: Entry, endpoints: Endpoints) -> tuple[list[str], bool]:
     """Return a line for each thing that was looked at, and whether a run could begin."""
     if entry.target.start:
         line = "the target is started by the run; start it yourself and give --target-url to ask it"
-        return [line, *_undecided(entry)], True
+        return [line, *_undecided(entry, endpoints)], True
     found = [*_reached(entry, endpoints), *_allowed(entry, endpoints), *_injectors(entry, endpoints)]
     good = not any(each.bad for each in found)
-    return [*map(str, found), "", *_undecided(entry)], good
+    told = [f"note  {line}" for line in caveats.caveats(entry, endpoints)]
+    return [*map(str, found), *told, "", *_undecided(entry, endpoints)], good
 
 
 def _reached(entry: Entry, endpoints: Endpoints) -> Iterator[Found]:
@@ -120,11 +122,13 @@ def _injectors(entry: Entry, endpoints: Endpoints) -> Iterator[Found]:
         yield Found(what, backend.available())
 
 
-def _undecided(entry: Entry) -> list[str]:
-    named = [promise.criterion for promise in entry.scenario.promises]
-    reasons = entry.target.undecidable
-    told = [f"UNKNOWN whatever happens: {name}: {reasons[name]}" for name in named if name in reasons]
-    return told or [f"none of the {len(named)} criteria is known to be undecidable against this target"]
+def _undecided(entry: Entry, endpoints: Endpoints) -> list[str]:
+    found = rehearsal.undecidable(entry.scenario, entry.target, endpoints)
+    told = [f"UNKNOWN whatever happens: {f.criterion}: {f.got}; {f.mend}" for f in found]
+    count = len(entry.scenario.promises)
+    return told or [
+        f"each of the {count} criteria could be decided against this target, as far as its file tells"
+    ]
 
 
 def _tried(what: str, attempt: object) -> Found:

@@ -18,6 +18,7 @@ from chaos_hooks.ledger_copy import LedgerCopy
 from chaos_hooks.line_file import LineFile
 from chaos_hooks.orders import Orders
 from chaos_hooks.peer_clock import Estimate
+from chaos_hooks.politeness import politely
 from chaos_hooks.usage import Usage
 from reports import workers
 from reports.history import Outcome
@@ -27,7 +28,6 @@ from shapes.dealer import AHEAD_S, Dealer, Lease
 from shapes.scenario import Scenario
 
 _TICK_S = 0.05
-_BREATH = 500  # So many alerts are planned in one go; then others have their turn.
 _PREPARE_S = 15.0
 _LAST_WORDS_S = 5.0  # What a worker may take for its last rows, beyond the timeouts of its answers.
 
@@ -167,14 +167,14 @@ class FleetEmitter:
             return begins
 
     def _plan(self) -> Iterator[Planned]:
-        return _politely(load.plan(self._scenario))
+        return politely(load.plan(self._scenario))
 
     def _emit(self, planned: Iterable[Planned]) -> None:
         self._started = True
         for part in self._prepared():
             self._start(part)
         begins_s = 0.0
-        for piece in slices.cut(_politely(planned)):
+        for piece in slices.cut(politely(planned)):
             begins_s = piece.begins_s
             self._deal_until(begins_s - AHEAD_S)
             if self._stopped:
@@ -241,11 +241,3 @@ class FleetEmitter:
         with gevent.Timeout(for_s, False):
             while any(not p.copy.sealed and self._fleet.is_here(p.member) for p in self.parts.values()):
                 gevent.sleep(_TICK_S)
-
-
-def _politely(planned: Iterable[Planned]) -> Iterator[Planned]:
-    """Yield them with pauses, so that planning many does not keep others waiting."""
-    for count, alert in enumerate(planned):
-        if count % _BREATH == 0:
-            gevent.sleep(0)
-        yield alert

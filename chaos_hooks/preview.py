@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chaos_hooks import injection
+from chaos_hooks import caveats, injection
 from chaos_hooks.campaign import Entry
 from chaos_hooks.clock import RunClock
 from chaos_hooks.errors import SetupError
@@ -30,6 +30,7 @@ def plan(entry: Entry, endpoints: Endpoints, clock: RunClock) -> tuple[list[str]
         if not entry.target.start:
             lines, fine = _asked(fault, endpoints, clock)
             told, good = told + lines, good and fine
+    told += [f"note: {line}" for line in caveats.caveats(entry, endpoints)]
     return [*told, "", "Nothing was applied."], good
 
 

@@ -6,7 +6,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import ModuleType
 from typing import Any
@@ -86,7 +86,7 @@ def judge(history: History) -> Verdict:
     A criterion that raises is UNKNOWN. FAIL comes before UNKNOWN before PASS; but unless every assumption
     holds the run is INVALID, save for a conclusive failure: a proven loss stays a loss.
     """
-    findings = sorted((_ask(history, asked) for asked in _asked(history)), key=_worst_first)
+    findings = sorted((ask(history, asked) for asked in _asked(history)), key=_worst_first)
     the_account = account(history)
     state = _state(findings)
     known = history.resources is not None and history.stable and not the_account.lost
@@ -108,7 +108,8 @@ def _asked(history: History) -> list[Asked]:
     return [*history.run.promises, *implied]
 
 
-def _ask(history: History, asked: Asked) -> Finding:
+def ask(history: History, asked: Asked) -> Finding:
+    """Ask one criterion; one that raises, or does not exist, is UNKNOWN."""
     assumption = asked.criterion in ASSUMPTIONS
     promise, conclusive = "", False
     try:
@@ -118,7 +119,8 @@ def _ask(history: History, asked: Asked) -> Finding:
         if asked.criterion in history.run.undecidable and not assumption:
             lacks = unknown(
                 promise,
-                f"this release shows nothing to decide it by: {history.run.undecidable[asked.criterion]}",
+                f"{history.run.target} shows nothing to decide it by: "
+                f"{history.run.undecidable[asked.criterion]}",
                 0,
                 "leave it out for this target, or judge a release that shows it",
             )
@@ -129,7 +131,10 @@ def _ask(history: History, asked: Asked) -> Finding:
     except Exception as problem:  # noqa: BLE001 - a crash in a criterion must never pass, nor end the judging
         got = f"the criterion crashed: {type(problem).__name__}: {problem}"
         finding = unknown("an answer", got, 0, "report it as a bug of alertstorm, with the run folder")
-    return finding.named(asked.criterion, promise, assumption=assumption, conclusive=conclusive)
+    mend = finding.mend.replace("in the target file", f"in the target file ({history.run.target})")
+    return replace(finding, mend=mend).named(
+        asked.criterion, promise, assumption=assumption, conclusive=conclusive
+    )
 
 
 def _checked(module: ModuleType, history: History, options: Mapping[str, Any]) -> Finding:

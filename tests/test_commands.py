@@ -157,7 +157,7 @@ def test_doctor_finds_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "ok   RemediationRequests of prod-api" in told
     assert "ok   permissions (" in told
     assert "BAD  fault gone by chaos_mesh" in told
-    assert "UNKNOWN whatever happens: breaker_opens: it has no circuit breaker" in told
+    assert "UNKNOWN whatever happens: breaker_opens: mine shows nothing to decide it by: it has no" in told
 
 
 def test_doctor_names_the_permissions_that_lack(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
