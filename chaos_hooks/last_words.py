@@ -31,4 +31,7 @@ def of_campaign(folder: Path, summary: str) -> str:
 
 
 def _report(folder: Path) -> str:
-    return f"report: {os.path.relpath(folder / 'report.html')}"
+    path = folder / "report.html"
+    if not path.exists():
+        return f"no report.html was made; python -m reports {os.path.relpath(folder)} --write tells why"
+    return f"report: {os.path.relpath(path)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import re
 import sys
@@ -13,6 +14,7 @@ import gevent
 
 from chaos_hooks.live_run import LiveRun, Stage
 from reports.history import Outcome
+from reports.presentation import plain
 from reports.signals import CLOSED, HALF_OPEN, METRICS, OPEN, SENTINEL
 from shapes.scenario import Scenario
 
@@ -26,7 +28,8 @@ class Progress:
     """Prints to a stream; `say` puts a whole line above the live one.
 
     Under GitHub Actions what a scenario says is in a group of its own, and no text of others' is taken for a
-    command to the runner.
+    command to the runner. Nothing that is told here costs the run: a stream that takes no more is told of on
+    stderr, once, and the run goes on to its verdict.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
@@ -35,6 +38,8 @@ class Progress:
         self._groups = not self._live and os.environ.get("GITHUB_ACTIONS") == "true"
         self._in_group = False
         self._width = 0
+        self._gone = False
+        self._complaints: set[str] = set()
 
     def say(self, sentence: str) -> None:
         """Print a line that stays."""
@@ -70,11 +75,14 @@ class Progress:
             if run is not last:
                 last, before = run, ("", "")  # A new run has a target of its own: nothing has changed.
             if run and run.stage in (Stage.RUNNING, Stage.SETTLING, Stage.COLLECTING):
-                before = self._tell_changes(run, before)
                 now_s = run.clock.now()
-                if abs(now_s - shown_s) >= (_EVERY_S if self._live else _EVERY_PLAIN_S):
-                    self._show(line(run))
-                    shown_s = now_s
+                try:
+                    before = self._tell_changes(run, before)
+                    if abs(now_s - shown_s) >= (_EVERY_S if self._live else _EVERY_PLAIN_S):
+                        shown_s = now_s
+                        self._show(line(run))
+                except Exception as problem:  # noqa: BLE001 - what is only told must not end the telling
+                    self._complain(f"the progress could not be told: {type(problem).__name__}: {problem}")
             gevent.sleep(_LOOK_S)
 
     def _tell_changes(self, run: LiveRun, before: tuple[str, str]) -> tuple[str, str]:
@@ -93,8 +101,32 @@ class Progress:
         self._width = len(text)
 
     def _print(self, before: str, text: str) -> None:
-        self._stream.write(before + text)
-        self._stream.flush()
+        if self._gone:
+            return
+        try:
+            self._stream.write(before + text)
+            self._stream.flush()
+        except (OSError, ValueError) as problem:
+            self._gone = True
+            self._complain(
+                f"nothing more is printed ({problem}); the run goes on, its reports are in its folder"
+            )
+            _let_go(self._stream)
+
+    def _complain(self, sentence: str) -> None:
+        """Tell it on stderr, once."""
+        if sentence not in self._complaints:
+            self._complaints.add(sentence)
+            with contextlib.suppress(OSError, ValueError):  # Nobody is left who could be told.
+                print(f"alertstorm: {plain(sentence)}", file=sys.stderr, flush=True)
+
+
+def _let_go(stream: TextIO) -> None:
+    """Point a broken stream to nowhere, or Python would end with a code of its own when it flushes it."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def _harmless(text: str) -> str:
