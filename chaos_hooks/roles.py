@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import signal
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from chaos_hooks.worker import Worker
 _log = logging.getLogger(__name__)
 # For workers, unless --expect-workers-max-wait says otherwise; Locust itself waits for ever.
 _MAX_WAIT_S = 60
+_PR_SET_PDEATHSIG = 1
 
 
 def worker(environment: Environment, given: Options, told: Told) -> Worker | None:
@@ -34,6 +36,8 @@ def worker(environment: Environment, given: Options, told: Told) -> Worker | Non
         gevent.kill(main, KeyboardInterrupt())
 
     environment.process_exit_code = 0  # What became of the alerts is the master's to judge.
+    if environment.parsed_options and environment.parsed_options.processes:
+        _end_with_parent()
     # Python would raise KeyboardInterrupt in whichever greenlet happens to run.
     gevent.signal_handler(signal.SIGINT, gevent.kill, main, KeyboardInterrupt())
     return Worker(runner, given, told, messenger(runner), end)
@@ -64,6 +68,16 @@ def messenger(runner: DistributedRunner) -> Send:
             _log.info("%s could not be sent: %s", kind, problem)
 
     return send
+
+
+def _end_with_parent() -> None:
+    """Have the kernel send SIGTERM when the master that forked this worker dies, in whatever way.
+
+    Locust looks for it for more than a minute, and still does where there is no Linux.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "prctl"):
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 def _await_workers(led: Fleet, runner: MasterRunner, wait_s: float, main: gevent.Greenlet) -> None:

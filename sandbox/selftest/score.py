@@ -16,10 +16,10 @@ def grade(row: Row, got: Outcome) -> tuple[str, str]:
     VOID: what was planted never bit. INVALID: what the run rests on did not hold, as on a machine that is too
     busy; neither proves anything about the harness.
     """
-    if (row.planted or row.act) and not got.triggered and got.state not in ("SKIPPED", "BROKEN"):
-        return VOID, "what was planted never bit"
     if got.state == "INVALID" and "INVALID" not in row.states:
         return INVALID, got.detail
+    if (row.planted or row.act) and not got.triggered and got.state not in ("SKIPPED", "BROKEN"):
+        return VOID, "what was planted never bit"
     return _grade_defect(row, got) if row.wants else _grade_innocent(row, got)
 
 
