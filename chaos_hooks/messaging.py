@@ -7,12 +7,12 @@ from collections.abc import Callable
 from chaos_hooks import alertmanager, description
 from chaos_hooks.alertmanager import Alertmanager
 from chaos_hooks.clock import RunClock
-from chaos_hooks.orders import Orders
+from chaos_hooks.orders import Orders, orders
 from chaos_hooks.probes import Prober, Question
 from reports import messenger
 from shapes.alerts import Naming
 from shapes.scenario import Scenario
-from shapes.target import Endpoints
+from shapes.target import Endpoints, Target
 
 
 class Messaging:
@@ -50,8 +50,9 @@ class Messaging:
         """Return the probe that watches it."""
         return {messenger.PROBE: self._alertmanager.question()} if self._alertmanager else {}
 
-    def orders(self, direct: Orders) -> Orders:
-        """Return the orders by which the alerts go to it."""
+    def orders(self, run_id: str, target: Target, gateway_url: str, traced: bool) -> Orders:
+        """Return the orders by which the alerts go to the Gateway, or to it; raises as `orders.orders`."""
+        direct = orders(run_id, self._naming, self._scenario, target, gateway_url, traced)
         return self._alertmanager.orders(direct, self._scenario) if self._alertmanager else direct
 
     def wait_delivered(self, prober: Prober | None) -> None:

@@ -83,6 +83,12 @@ class Prober:
         states = [v for k, v in (metrics.values if metrics else {}).items() if k.startswith("breaker.")]
         return (ready is None or ready.ok) and all(state == CLOSED for state in states)
 
+    def wait_normal(self, for_s: float) -> None:
+        """Return when it looks normal, or after ``for_s``."""
+        with gevent.Timeout(for_s, False):
+            while not self.looks_normal():
+                gevent.sleep(PERIOD_S)
+
     def _ask_for_ever(self, name: str, question: Question) -> None:
         due_s = self._clock.now()
         while True:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,7 +31,11 @@ SAMPLES = "the samples that the probes scraped"
 
 
 class PrometheusError(Exception):
-    """Prometheus gave no usable answer; the message says what came instead."""
+    """Prometheus gave no usable answer; the message says what came instead. ``gone``: not even an error."""
+
+    def __init__(self, message: str, *, gone: bool = False) -> None:
+        super().__init__(message)
+        self.gone = gone
 
 
 class Prometheus:
@@ -78,16 +83,43 @@ class Prometheus:
         Raises:
             PrometheusError: if there is no usable answer.
         """
-        try:
+        with _told():
             rows: Any = self._client.custom_query(promql)
             values = [float(row["value"][1]) for row in rows]
-        except prometheus_api_client.PrometheusApiClientException as problem:
-            raise PrometheusError(str(problem)[:200]) from None
-        except requests.RequestException as problem:
-            raise PrometheusError(f"does not answer ({type(problem).__name__})") from None
-        except (LookupError, TypeError, ValueError) as problem:
-            raise PrometheusError(f"the answer is none of Prometheus's ({type(problem).__name__})") from None
         return values[0] if len(values) == 1 and math.isfinite(values[0]) else None
+
+    def series(self, promql: str, from_unix: float, to_unix: float, step_s: float) -> list[Any]:
+        """Return what a query gave at each step of a window, as Prometheus's API has it.
+
+        Raises:
+            PrometheusError: if there is no usable answer.
+        """
+        begin, end = (datetime.fromtimestamp(at, UTC) for at in (from_unix, to_unix))
+        with _told():
+            rows: Any = self._client.custom_query_range(promql, begin, end, f"{step_s:g}")
+            return list(rows)
+
+    def targets(self) -> dict[str, Any]:
+        """Return what it scrapes, as its API has it; raises as `series` does."""
+        with _told(), requests.Session() as session:
+            session.trust_env = False
+            answer = session.get(f"{self.url}/api/v1/targets?state=active", timeout=_TIMEOUT_S)
+            answer.raise_for_status()
+            found: dict[str, Any] = answer.json()["data"]
+            return found
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Make a PrometheusError of whatever kept an answer from being usable."""
+    try:
+        yield
+    except prometheus_api_client.PrometheusApiClientException as problem:
+        raise PrometheusError(str(problem)[:200]) from None
+    except requests.RequestException as problem:
+        raise PrometheusError(f"does not answer ({type(problem).__name__})", gone=True) from None
+    except (LookupError, TypeError, ValueError) as problem:
+        raise PrometheusError(f"the answer is none of Prometheus's ({type(problem).__name__})") from None
 
 
 def source(prometheus: Prometheus | None) -> str:

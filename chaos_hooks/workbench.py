@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import gevent
-
 from chaos_hooks import (
     description,
     emission,
@@ -16,6 +14,7 @@ from chaos_hooks import (
     preflight,
     probes,
     promql,
+    range_queries,
     replica_probes,
     snapshot,
     stop_watch,
@@ -35,7 +34,6 @@ from chaos_hooks.ledger import Ledger
 from chaos_hooks.line_file import LineFile
 from chaos_hooks.messaging import Messaging
 from chaos_hooks.options import Options
-from chaos_hooks.orders import orders
 from chaos_hooks.sender import Sender
 from chaos_hooks.target_process import TargetProcess
 from chaos_hooks.truth import Truth
@@ -170,9 +168,8 @@ class Workbench:
     def wait_normal(self, for_s: float) -> None:
         """Return when the last probes found the Gateway ready and all breakers closed, or after ``for_s``;
         and when an Alertmanager in between has posted what it took, as far as it ever will."""
-        with gevent.Timeout(for_s, False):
-            while self.prober and not self.prober.looks_normal():
-                gevent.sleep(probes.PERIOD_S)
+        if self.prober:
+            self.prober.wait_normal(for_s)
         self._messaging.wait_delivered(self.prober)
 
     def collect(self, for_s: float) -> None:
@@ -185,9 +182,10 @@ class Workbench:
             self._followers.collect(for_s)
 
     def ask_queries(self) -> None:
-        """Write down the plan's queries with their values; they are told, and never judged."""
+        """Write down the plan's queries, and series over the run; they are told, and never judged."""
         if self.began:
-            promql.keep(self.folder, self._target.metrics, self._clock.now(), self._prometheus)
+            url = self._endpoints.gateway_url
+            range_queries.keep_all(self.folder, self._target, url, self._clock, self._prometheus)
 
     def keep_metrics(self, when: str) -> None:
         """Write down all that the Gateway's metrics say now, or why there are none: baseline or post.
@@ -235,9 +233,7 @@ class Workbench:
         )
         self.prober = probes.Prober(self._clock, observations, self._fail, self.scenario.probe_every_s)
         url, traced = self._endpoints.gateway_url, self._options.traceparent
-        told = self._messaging.orders(
-            orders(self.run_id, self.naming, self.scenario, self._target, url, traced)
-        )
+        told = self._messaging.orders(self.run_id, self._target, url, traced)
         if self._fleet:
             self.emitter = self.tally = FleetEmitter(
                 self._fleet, told, self.scenario, self._clock, self.ledger, self._fail, self._say

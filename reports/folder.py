@@ -12,6 +12,7 @@
     observations.jsonl  one line a probe's answer
     injections.jsonl    one line a change of an injection; the last of each name counts
     truth.json          the RemediationRequests as read at the end
+    series.json         metric series over the run, as Prometheus has them (written once, never judged)
     promql.json         the plan's queries and their values (written once, never judged)
     end.json            how the run ended (written last, before the verdict)
     logs/NAME.log       what a component logged; read of the Gateway, and where a criterion names it
@@ -25,7 +26,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from reports import leases, ledger, ledger_lines, logs, replica_sums, replicas, workers
+from reports import leases, ledger, ledger_lines, logs, replica_sums, replicas, series, workers
 from reports.history import (
     Asked,
     Attempt,
@@ -38,6 +39,7 @@ from reports.history import (
     Run,
 )
 from reports.interval import Interval
+from reports.ranges import Ranges
 from reports.workers import Worker
 
 FORMAT = 1
@@ -110,6 +112,7 @@ def read(folder: Path) -> History:
         logs=logs.read(folder / "logs", run),
         workers=taking_part,
         used=end.get("used") if end else None,
+        ranges=_ranges(folder / f"{series.FILE}.json"),
     )
 
 
@@ -163,6 +166,16 @@ def _attempts(
 def _workers(path: Path, damage: list[str]) -> tuple[Worker, ...]:
     found = _document(path, damage)
     return workers.of(found["workers"]) if found else ()
+
+
+def _ranges(path: Path) -> Ranges | None:
+    """Return the series that were kept. They are only told: what cannot be read of them damages nothing."""
+    if not path.exists():
+        return None
+    try:
+        return series.of(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as problem:
+        return Ranges(error=f"{path.name} cannot be read ({type(problem).__name__})")
 
 
 def _injection(line: dict[str, Any], error_s: float) -> Injection:

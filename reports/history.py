@@ -11,6 +11,7 @@ from typing import Any
 from reports.interval import Interval
 from reports.log import Log
 from reports.observation import Observation as Observation
+from reports.ranges import Ranges
 from reports.workers import Worker
 
 
@@ -197,7 +198,8 @@ class History:
     ``logs`` are those of the Gateway and of the components that the run's criteria name, and no others.
     ``workers`` sent the alerts of a distributed run; ``used`` is what the process that conducted it, and sent
     the alerts of any other, used from the load's start on, as `Worker.used`. ``replica`` names the one of
-    several replicas whose metrics alone are seen, which was there from ``came_s`` to ``went_s``."""
+    several replicas whose metrics alone are seen, which was there from ``came_s`` to ``went_s``. ``ranges``
+    are told, never judged."""
 
     run: Run
     attempts: Sequence[Attempt]
@@ -215,6 +217,7 @@ class History:
     replica: str = ""
     came_s: float = -math.inf
     went_s: float = math.inf
+    ranges: Ranges | None = None
 
     @property
     def clock_error_s(self) -> float:

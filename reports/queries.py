@@ -58,14 +58,18 @@ def promql(query: Query, metrics: Mapping[str, Metric], window_s: float) -> str:
         if metric is None or not metric.by:
             return ""
         labels = {metric.by: value}
-    words = {**metric.labels, **labels}
-    series = metric.name + (
-        "{" + ",".join(f'{k}="{_escaped(v)}"' for k, v in words.items()) + "}" if words else ""
-    )
+    series = selector(metric, labels)
     window = f"[{max(1, math.ceil(window_s))}s]"
     if query.how == INCREASE:
         return f"sum(increase({series}{window}))"
     return f"max(max_over_time({series}{window}))"
+
+
+def selector(metric: Metric, more: Mapping[str, str] | None = None) -> str:
+    """Return a metric's series as PromQL selects them, with some more labels."""
+    words = {**metric.labels, **(more or {})}
+    inner = ",".join(f'{k}="{_escaped(v)}"' for k, v in words.items())
+    return f"{metric.name}{{{inner}}}" if words else metric.name
 
 
 def sampled(query: Query, samples: list[Observation]) -> float | None:

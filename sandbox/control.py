@@ -1,9 +1,10 @@
 """Control: the HTTP API by which the harness kills, stops and starts components, each fault with a lease.
 
-Routes: GET /healthz, GET /components, POST /components/NAME/{kill,start,pause,resume}. NAME is a
-component's, or the role redis-primary or redis-replica as the Sentinels see it at that moment. A kill is
-{"signal", "for_s"}: dead for so long; or {"signal", "restart_after_s"}: dead like a pod, and started again
-after that delay. Errors are JSON {"error": sentence}.
+Routes: GET /healthz, GET /components, GET /metrics (Redis's memory, for a Prometheus), and
+POST /components/NAME/{kill,start,pause,resume}. NAME is a component's, or the role redis-primary or
+redis-replica as the Sentinels see it at that moment. A kill is {"signal", "for_s"}: dead for so long; or
+{"signal", "restart_after_s"}: dead like a pod, and started again after that delay. Errors are JSON
+{"error": sentence}.
 """
 
 import json
@@ -11,9 +12,11 @@ import signal
 import time
 from typing import Any
 
+from sandbox import redis_metrics
 from sandbox.component import Component, Exit, NotObeyed, NotPossible, NotReady
 from sandbox.http_server import Request, Response
 from sandbox.ports import HOST
+from sandbox.redis_servers import RedisServers
 from sandbox.supervisor import Supervisor, UnknownComponent
 
 MAX_LEASE_S = 3600.0
@@ -97,8 +100,9 @@ def describe(component: Component, role: str) -> dict[str, Any]:
 class Control:
     """Answers the requests; `answer` is the handler for the HTTP server."""
 
-    def __init__(self, supervisor: Supervisor) -> None:
+    def __init__(self, supervisor: Supervisor, redis: RedisServers) -> None:
         self._supervisor = supervisor
+        self._redis = redis
 
     async def answer(self, request: Request) -> Response:
         """Route, act, and turn every refusal into its status."""
@@ -108,6 +112,8 @@ class Control:
                 return Response(200, {"status": "ok"})
             if parts == ["components"] and request.method == "GET":
                 return await self._list()
+            if parts == ["metrics"] and request.method == "GET":
+                return Response(200, await redis_metrics.text(self._redis))
             if (
                 len(parts) == 3
                 and parts[0] == "components"
@@ -126,7 +132,7 @@ class Control:
             return Response(503, {"error": str(error)})
         except NotObeyed as error:
             return Response(504, {"error": str(error)})
-        routes = f"GET /healthz, GET /components, POST /components/NAME/({'|'.join(_VERBS)})"
+        routes = f"GET /healthz, GET /components, GET /metrics, POST /components/NAME/({'|'.join(_VERBS)})"
         return Response(404, {"error": f"no {request.method} {request.path}; there are: {routes}"})
 
     async def _list(self) -> Response:

@@ -30,10 +30,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One answer, always JSON."""
+    """One answer: JSON, or text as Prometheus reads it."""
 
     status: int
-    body: dict[str, Any]
+    body: dict[str, Any] | str
 
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -78,10 +78,12 @@ async def serve(handler: Handler, listener: socket.socket) -> asyncio.Server:
     async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             response = await _answer(reader, handler)
-            body = json.dumps(response.body).encode()
+            text = isinstance(response.body, str)
+            body = (response.body if isinstance(response.body, str) else json.dumps(response.body)).encode()
+            kind = "text/plain; version=0.0.4; charset=utf-8" if text else "application/json"
             phrase = HTTPStatus(response.status).phrase
             head = (
-                f"HTTP/1.1 {response.status} {phrase}\r\nContent-Type: application/json\r\n"
+                f"HTTP/1.1 {response.status} {phrase}\r\nContent-Type: {kind}\r\n"
                 f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
             )
             writer.write(head.encode() + body)  # one write, one segment: no waiting for a delayed ACK

@@ -197,11 +197,13 @@ class Keeper:
         raise AssertionError("unreachable: the last try returns or raises")
 
     async def _start_control(self, world: World) -> str:
-        port = self._ports.pick()
+        port = world.control_port
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((HOST, port))
-        self._control = await http_server.serve(control.Control(world.supervisor).answer, listener)
+        self._control = await http_server.serve(
+            control.Control(world.supervisor, world.redis).answer, listener
+        )
         return f"http://{HOST}:{port}"
 
     def _end_all(self) -> None:

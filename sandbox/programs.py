@@ -20,17 +20,22 @@ class Programs:
     alertmanager: str | None
 
     def extras(
-        self, options: Options, ports: Ports, gateway_port: int, home: Path, environment: Mapping[str, str]
+        self,
+        options: Options,
+        ports: Ports,
+        scraped: tuple[int, int],
+        home: Path,
+        environment: Mapping[str, str],
     ) -> dict[str, Prometheus | Alertmanager]:
-        """Those that nothing else needs, by their names."""
+        """Those that nothing else needs, by name; ``scraped`` are the ports of Gateway and control API."""
         found: dict[str, Prometheus | Alertmanager] = {}
         if self.prometheus:
             at = home / "prometheus"
-            found["prometheus"] = Prometheus(self.prometheus, ports.pick(), gateway_port, at, environment)
+            found["prometheus"] = Prometheus(self.prometheus, ports.pick(), *scraped, at, environment)
         if self.alertmanager:
             at, grouping = home / "alertmanager", options.alertmanager_grouping
             found["alertmanager"] = Alertmanager(
-                self.alertmanager, ports.pick(), gateway_port, grouping, at, environment
+                self.alertmanager, ports.pick(), scraped[0], grouping, at, environment
             )
         return found
 

@@ -22,6 +22,8 @@ global: {{scrape_interval: 1s, scrape_timeout: 900ms}}
 scrape_configs:
   - job_name: gateway
     static_configs: [{{targets: ['{gateway}']}}]
+  - job_name: redis
+    static_configs: [{{targets: ['{control}']}}]
 """
 
 
@@ -75,12 +77,14 @@ class Prometheus:
     program: str
     port: int
     gateway_port: int
+    control_port: int
     home: Path
     environment: Mapping[str, str]
 
     def write_config(self) -> None:
         """What it scrapes. Raises OSError."""
-        config = _CONFIG.format(gateway=f"{HOST}:{self.gateway_port}")
+        ports = {"gateway": self.gateway_port, "control": self.control_port}
+        config = _CONFIG.format(**{name: f"{HOST}:{port}" for name, port in ports.items()})
         self.home.with_suffix(".yaml").write_text(config, encoding="ascii")
 
     async def launch(self) -> Launch:

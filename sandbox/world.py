@@ -74,7 +74,9 @@ class World:
             config=home / "toxiproxy.json",
             environment=self._environment,
         )
-        self.extras = programs.extras(options, ports, self.gateway_port, home, self._environment)
+        self.control_port = ports.pick()
+        scraped = (self.gateway_port, self.control_port)
+        self.extras = programs.extras(options, ports, scraped, home, self._environment)
         self._logs = logs
         self._deadline_s = 0.0
         self.supervisor = Supervisor(self._specs(), self.redis)

@@ -63,7 +63,8 @@ class Target:
     of a scenario's lists of faults it is broken: ``faults_in.WORD``; by ``faults`` when it is empty.
 
     ``token_file`` holds a bearer token that each POST carries. ``undecidable`` gives, by criterion, why
-    this release shows nothing to decide it by; it is then UNKNOWN with that reason."""
+    this release shows nothing to decide it by; it is then UNKNOWN with that reason. ``series`` are
+    queries that a Prometheus is asked over the run beside those that ``metrics`` give, by their titles."""
 
     name: str
     title: str
@@ -83,6 +84,7 @@ class Target:
     undecidable: Mapping[str, str] = field(default_factory=dict)
     allow: Allow = allow.NOTHING_SAID
     cool_down: CoolDown = field(default_factory=CoolDown)
+    series: Mapping[str, str] = field(default_factory=dict)
 
 
 def names(folder: Path) -> list[str]:
@@ -134,6 +136,7 @@ def parse(root: Node, name: str) -> Target:
         "undecidable",
         "allow",
         "cool_down",
+        "series",
     )
     top = root.fields(required=("title",), optional=optional)
     timeouts = top["timeouts"].fields(optional=("connect", "answer")) if "timeouts" in top else {}
@@ -158,6 +161,7 @@ def parse(root: Node, name: str) -> Target:
         undecidable=_words(top["undecidable"]) if "undecidable" in top else {},
         allow=allow.parse(top["allow"]) if "allow" in top else allow.NOTHING_SAID,
         cool_down=cool_down.parse(top["cool_down"]) if "cool_down" in top else CoolDown(),
+        series=_words(top["series"]) if "series" in top else {},
     )
 
 

@@ -22,7 +22,7 @@ from plan_histories import metrics
 from chaos_hooks import options, promql
 from chaos_hooks.errors import SetupError
 from chaos_hooks.promql import Prometheus
-from reports import queries
+from reports import queries, writing
 from reports.queries import INCREASE, MOST, Query
 from shapes import target
 from shapes.endpoints import Endpoints
@@ -48,8 +48,11 @@ def a_prometheus(answer: Answer) -> Iterator[tuple[str, list[str]]]:
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             query = parse_qs(parts.query).get("query", [""])[0]
-            asked.append(query)
-            status, body = answer(query) if parts.path == "/api/v1/query" else (404, {})
+            if parts.path != "/api/v1/query":  # Ranges and targets are another test's.
+                status, body = 404, {}
+            else:
+                asked.append(query)
+                status, body = answer(query)
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(data)))
@@ -240,6 +243,19 @@ def test_the_sandbox_starts_the_prometheus_on_the_path_and_the_run_asks_it(tmp_p
     assert values["alerts received"] == pytest.approx(200, rel=0.15)
     assert kept["source"] in (runs / "latest/report.md").read_text()
     assert (runs / "latest/logs/prometheus.log").exists()
+    ranges = writing.read_run(runs / "latest").ranges
+    assert ranges is not None
+    found = {each.name: each for each in ranges.series}
+    breaker = next(each for name, each in found.items() if name.startswith("breaker of redis"))
+    memory = {one.labels.rpartition("server=")[2]: one for one in found["Redis memory (bytes)"].curves}
+    assert {each.error for each in found.values()} == {""}
+    assert 2.0 in [value for _, value in breaker.curves[0].points]  # It opened, and Prometheus saw it.
+    assert all(0.0 <= at_s <= ranges.to_s for at_s, _ in breaker.curves[0].points)
+    assert max(value or 0.0 for _, value in found["alerts received a second"].curves[0].points) > 10
+    assert max(value or 0.0 for _, value in found["latency p95 (s)"].curves[0].points) > 0
+    assert set(memory) == {"redis-0", "redis-1"}
+    assert memory["redis-0"].gaps  # While it was dead.
+    assert "<h2>Metric series</h2>" in (runs / "latest/report.html").read_text()
 
 
 def test_without_one_the_samples_answer_and_the_report_says_so(tmp_path: Path) -> None:
@@ -250,6 +266,7 @@ def test_without_one_the_samples_answer_and_the_report_says_so(tmp_path: Path) -
     assert ended.code == 0, ended.output
     assert kept["source"] == promql.SAMPLES
     assert promql.SAMPLES in (tmp_path / "runs/latest/report.md").read_text()
+    assert "Metric series: none: this target has no" in (tmp_path / "runs/latest/report.md").read_text()
 
 
 def test_an_announced_prometheus_that_never_scraped_gives_way_to_the_samples(

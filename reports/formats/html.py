@@ -8,7 +8,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from reports import pages
+from reports import pages, strips
 from reports.chart import Chart, chart
 from reports.comparison import Comparison
 from reports.history import History
@@ -65,6 +65,8 @@ def render(history: History, verdict: Verdict, compared: Comparison | None = Non
             for i in history.injections
         ],
         reproduce=reproduce(history),
+        ranges=strips.rows(history),
+        ranges_of=strips.source(history),
         compared=compared,
         got=got,
         adds_up=verdict.account.adds_up,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reports import strips
 from reports.comparison import Comparison
 from reports.finding import Finding, Status
 from reports.history import History
@@ -41,7 +42,7 @@ def render(history: History, verdict: Verdict, compared: Comparison | None = Non
         *_traces(history, verdict),
         _accounting(history, verdict),
     ]
-    after = [*_faults(history), *_compared(compared), _reproduce(history)]
+    after = [*_faults(history), *_compared(compared), *_series(history), _reproduce(history)]
     room = _COMMENT - sum(len(part) + 2 for part in (*before, *after))
     return "\n\n".join((*before, *_lost(history, verdict, room), *after)) + "\n"
 
@@ -133,6 +134,19 @@ def _compared(compared: Comparison | None) -> list[str]:
     notes = "\n".join(f"- {escape(clip(each, _CELL))}" for each in compared.differs)
     parts = [head, table(("", "then", "now", "change"), rows), notes]
     return ["\n\n".join(part for part in parts if part)]
+
+
+def _series(history: History) -> list[str]:
+    told = []
+    for row in strips.rows(history):
+        each = "; ".join(f"{s.labels}: {s.words}" if s.labels else s.words for s in row.strips[:EXAMPLES])
+        words = "; ".join(filter(None, (each, row.problem)))
+        told.append(f"- {escape(row.name)}: {escape(clip(words, _CELL))}")
+    source = escape(strips.source(history))
+    if not told:
+        return [f"Metric series: {source}"]
+    lines = "\n".join(told)
+    return [f"<details><summary>Metric series: {source}</summary>\n\n{lines}\n\n</details>"]
 
 
 def _reproduce(history: History) -> str:
