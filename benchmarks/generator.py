@@ -35,6 +35,7 @@ from shapes.phase import AlertRecipe, Phase  # noqa: E402
 from shapes.scenario import Scenario  # noqa: E402
 from shapes.target import AnswerRules  # noqa: E402
 
+LOOK_S = 0.0005
 NOW_PER_S = 1_000_000  # So much is due at once, as far as any sender is concerned.
 
 
@@ -49,7 +50,9 @@ class Saturating(Emitter):
     """Begins more only when nothing waits for a connection: as fast as those allow, and no faster."""
 
     def _begin(self, now_s: float) -> float | None:
-        return now_s if self._delivery.sender.wire.lines.waiting else super()._begin(now_s)
+        if self._delivery.sender.wire.lines.waiting:
+            return now_s + LOOK_S  # The loop sleeps until then, or until an answer comes.
+        return super()._begin(now_s)
 
 
 def run(

@@ -10,6 +10,8 @@ import gevent
 
 from reports.history import Run
 
+_THREE = [f"{number:03d}" for number in range(1000)]
+
 
 class RunClock:
     """Seconds since the start; negative before it. Unset, it counts from its making."""
@@ -21,13 +23,13 @@ class RunClock:
         """Set the start to ``delay_s`` seconds from now."""
         self._zero_s = time.monotonic() + delay_s
         self._zero_wall_us = round((time.time() + delay_s) * 1e6)
-        self._written_s, self._written = -1, ""
+        self._written_ms, self._written = -1, ""
 
     def start_at(self, zero_s: float, zero_unix_s: float) -> None:
         """Set the start to a time of this machine's monotonic clock, and what the wall clock is then."""
         self._zero_s = zero_s
         self._zero_wall_us = round(zero_unix_s * 1e6)
-        self._written_s, self._written = -1, ""
+        self._written_ms, self._written = -1, ""
 
     @property
     def zero(self) -> tuple[float, float]:
@@ -51,8 +53,10 @@ class RunClock:
     def rfc3339(self, at_s: float) -> str:
         """Return the wall-clock time of a time of the run, as Alertmanager writes it. The same time gives the
         same text, whatever is done to the wall clock meanwhile."""
-        seconds, part_us = divmod(self._zero_wall_us + round(at_s * 1e6), 1_000_000)
-        if seconds != self._written_s:
-            self._written = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-            self._written_s = seconds
-        return f"{self._written}.{part_us:06d}Z"
+        at_us = self._zero_wall_us + round(at_s * 1e6)
+        at_ms = at_us // 1000
+        if at_ms != self._written_ms:
+            at = datetime.fromtimestamp(at_ms // 1000, UTC)
+            self._written = f"{at:%Y-%m-%dT%H:%M:%S}.{_THREE[at_ms % 1000]}"
+            self._written_ms = at_ms
+        return f"{self._written}{_THREE[at_us - 1000 * at_ms]}Z"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import NamedTuple
 
 from chaos_hooks import answers
@@ -23,21 +24,20 @@ Told = Callable[[Exchange, list[Planned], list[Answer]], None]
 _MOST_KNOWN, _MOST_KNOWN_BYTES = 1024, 512
 
 
-class Begun(NamedTuple):
-    """Alerts that are sent in one POST, and when that was begun."""
-
-    alerts: list[Planned]
-    body: bytes
-    begun_s: float
-
-
 class Tried(NamedTuple):
     """A try of some alerts, begun at ``begun_s``, and how far it got."""
 
     alerts: list[Planned]
-    body: bytes
+    request: bytes
     begun_s: float
     exchange: Exchange
+
+
+class Known(NamedTuple):
+    """What an answer that came before says of the one alert of its POST, and what the ledger knows it by."""
+
+    answers: list[Answer]
+    code: int
 
 
 class Delivery:
@@ -62,14 +62,18 @@ class Delivery:
         self.sender = sender
         self.landed: Callable[[Tried], None] | None = None
         self._naming = naming
-        wall = clock.rfc3339
-        self._prepared = Prepared(naming, wall) if until_s is None else Push(naming, wall, until_s)
+        wall, envelope = clock.rfc3339, sender.request
+        self._prepared = (
+            Prepared(naming, wall, envelope) if until_s is None else Push(naming, wall, until_s, envelope)
+        )
         self._rules = rules
         self._ledger = ledger
         self._clock = clock
         self._told = told
-        self._over: list[Tried] = []
-        self._known: dict[tuple[int | None, bytes], list[Answer]] = {}
+        # Of the POSTs that `send` began, by their first alert's number: under way, and over.
+        self._begun: dict[int, tuple[list[Planned], bytes, float]] = {}
+        self._over: dict[int, Exchange] = {}
+        self._known: dict[tuple[int | None, bytes], Known] = {}
 
     def send(self, posts: Sequence[list[Planned]]) -> None:
         """Send some POSTs for the first time; return when they are begun.
@@ -77,22 +81,22 @@ class Delivery:
         Raises:
             RecordError: if the disk does not take the record; none of them is sent.
         """
-        bodies = [self._prepared.body(batch) for batch in posts]
-        begun_s = self._clock.now()
-        one = posts[0] if len(posts) == 1 else [alert for batch in posts for alert in batch]
-        self._ledger.begin_post(one, begun_s)
-        submit, ended = self.sender.submit, self._ended
-        for batch, body in zip(posts, bodies, strict=True):
-            submit(body, ended, Begun(batch, body, begun_s))
+        requests = self._prepared.requests(posts)
+        begun_s, begun = self._clock.now(), self._begun
+        self._ledger.begin_post(list(chain.from_iterable(posts)), begun_s)
+        tags = [batch[0][0] for batch in posts]
+        for number, batch, request in zip(tags, posts, requests, strict=True):
+            begun[number] = (batch, request, begun_s)
+        self.sender.submit(requests, self._over.__setitem__, tags)
 
     def again(self, tried: Tried, number: int) -> Tried:
         """Send the same POST once more, as its ``number``-th try, and wait for its end; raises as `send`."""
         begun_s = self._clock.now()
         self._ledger.begin_post(tried.alerts, begun_s, number)
         with self._recorded_if_given_up(tried.alerts):
-            exchange = self.sender.post(tried.body)
-        tried = Tried(tried.alerts, tried.body, begun_s, exchange)
-        self._record([tried])
+            exchange = self.sender.send(tried.request)
+        tried = Tried(tried.alerts, tried.request, begun_s, exchange)
+        self._record([(tried.alerts, exchange)])
         return tried
 
     def volley(self, batch: Sequence[Planned]) -> list[Tried]:
@@ -103,24 +107,23 @@ class Delivery:
         with self._recorded_if_given_up(batch):
             exchanges = self.sender.volley(bodies)
         tried = [
-            Tried([alert], body, begun_s, exchange)
+            Tried([alert], self.sender.request(body), begun_s, exchange)
             for alert, body, exchange in zip(batch, bodies, exchanges, strict=True)
         ]
-        self._record(tried)
+        self._record([(each.alerts, each.exchange) for each in tried])
         return tried
 
     def flush(self) -> None:
         """Write down what has ended since; raises as `Ledger.end_all` does."""
         if not self._over:
             return
-        over, self._over = self._over, []
-        self._record(over)
+        over, take = list(self._over.items()), self._begun.pop
+        self._over.clear()
+        tried = [(take(number), exchange) for number, exchange in over]
+        self._record([(begun[0], exchange) for begun, exchange in tried])
         if self.landed:
-            for tried in over:
-                self.landed(tried)
-
-    def _ended(self, begun: Begun, exchange: Exchange) -> None:
-        self._over.append(Tried(*begun, exchange))
+            for begun, exchange in tried:
+                self.landed(Tried(*begun, exchange))
 
     @contextmanager
     def _recorded_if_given_up(self, batch: Sequence[Planned]) -> Iterator[None]:
@@ -132,31 +135,47 @@ class Delivery:
             self._ledger.end_all([Ended(alert.number, gave_up, None, now_s, None) for alert in batch])
             raise
 
-    def _record(self, over: Sequence[Tried]) -> None:
-        rows, told = [], []
-        for tried in over:
-            exchange = tried.exchange
-            said = self._read(tried.alerts, exchange)
+    def _record(self, over: Sequence[tuple[list[Planned], Exchange]]) -> None:
+        numbers: list[int] = []
+        codes: list[int] = []
+        sent_s: list[float | None] = []
+        done_s: list[float] = []
+        told = []
+        for batch, exchange in over:
+            known = self._known_of(exchange) if len(batch) == 1 else None
+            if known:
+                said = known.answers
+                numbers.append(batch[0][0])
+                codes.append(known.code)
+            else:
+                said = self._read(batch, exchange)
+                numbers.extend([alert.number for alert in batch])
+                codes.extend([self._ledger.code(answer, exchange.status) for answer in said])
             told.append(said)
-            for alert, answer in zip(tried.alerts, said, strict=True):
-                rows.append(Ended(alert.number, answer, exchange.sent_s, exchange.done_s, exchange.status))
-        self._ledger.end_all(rows)
-        for tried, said in zip(over, told, strict=True):
-            self._told(tried.exchange, tried.alerts, said)
+            sent_s.extend([exchange[1]] * len(batch))
+            done_s.extend([exchange[2]] * len(batch))
+        self._ledger.end_rows(numbers, codes, sent_s, done_s)
+        tell = self._told
+        for (batch, exchange), said in zip(over, told, strict=True):
+            tell(exchange, batch, said)
+
+    def _known_of(self, exchange: Exchange) -> Known | None:
+        """Return what an answer says of the one alert of its POST, if that is all it speaks of."""
+        reached, _, _, status, body, _, framed = exchange
+        if reached != "done" or not framed:
+            return None
+        known = self._known.get((status, body))
+        if known is None and len(body) <= _MOST_KNOWN_BYTES and b'"results"' not in body:
+            said = answers.read(exchange, [""], self._rules)
+            known = Known(said, self._ledger.code(said[0], status))
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[status, body] = known
+        return known
 
     def _read(self, batch: list[Planned], exchange: Exchange) -> list[Answer]:
-        """Return what each alert was answered; of one alert, an answer that was read before is known."""
+        """Return what each alert was answered."""
         if exchange.reached != "connect" and exchange.error.endswith(f": {GIVEN_UP}"):
             return [Answer(Outcome.INDETERMINATE, "killed", "given up: the run ended")] * len(batch)
-        if len(batch) > 1 or exchange.reached != "done" or b'"results"' in exchange.body:
-            prints = [alerts.answered_fingerprint(self._naming, alert) for alert in batch]
-            return answers.read(exchange, prints, self._rules)
-        key = (exchange.status, exchange.body)
-        said = self._known.get(key) if exchange.framed else None
-        if said is None:
-            said = answers.read(exchange, [""], self._rules)
-            if exchange.framed and len(exchange.body) <= _MOST_KNOWN_BYTES:
-                if len(self._known) >= _MOST_KNOWN:
-                    self._known.clear()
-                self._known[key] = said
-        return said
+        prints = [alerts.answered_fingerprint(self._naming, alert) for alert in batch]
+        return answers.read(exchange, prints, self._rules)

@@ -84,13 +84,14 @@ class Emitter:
 
     def _begin(self, now_s: float) -> float | None:
         due: list[list[Planned]] = []
-        batch = self._next
-        while batch and not self.stopped and batch[0].due_s <= now_s and len(due) < _POSTS_A_TURN:
+        batch, posts = self._next, self._posts
+        stopped = self.stopped
+        while batch and not stopped and batch[0].due_s <= now_s and len(due) < _POSTS_A_TURN:
             if batch[0].volley:
                 self._spawn(self._volley, batch)
             else:
                 due.append(batch)
-            batch = next(self._posts, None)
+            batch = next(posts, None)
         self._next = batch
         if due:
             self._delivery.send(due)
@@ -132,10 +133,12 @@ class Emitter:
 def _posts(planned: Iterable[Planned]) -> Iterator[list[Planned]]:
     """Group the alerts of one POST, or of one volley."""
     batch: list[Planned] = []
+    due_s = -1.0
     for alert in planned:
-        if batch and (alert.due_s != batch[0].due_s or alert.post != batch[0].post):
+        if batch and (alert.due_s != due_s or alert.post != batch[0].post):
             yield batch
             batch = []
         batch.append(alert)
+        due_s = alert.due_s
     if batch:
         yield batch

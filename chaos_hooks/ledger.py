@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -63,6 +64,7 @@ class Ledger:
         self._rows = [0, 0]
         self._where: dict[tuple[str, int, int], int] = {}
         self._answers: dict[tuple[str, str, int | None, str], int] = {}
+        self._outcomes: list[int] = []  # Of each answer's code, its place in _OUTCOMES.
         self._file = AppendFile(path, new=True)
         try:
             self._file.write(frames.MAGIC)
@@ -92,21 +94,17 @@ class Ledger:
         Raises:
             RecordError: if the disk does not take them: none of them must be sent.
         """
-        numbers = [alert.number for alert in alerts]
+        if not alerts:
+            return
+        numbers, subjects, phases, dues, _, volleys, _, _ = zip(*alerts, strict=True)
         self._check_begin(numbers, number)
-        codes = self._where
-        data = b""
-        where = []
-        for alert in alerts:
-            key = (alert.phase, alert.volley, number)
-            code = codes.get(key)
-            if code is None:
-                code = codes[key] = len(codes)
-                data += frames.define("where", code, key)
-            where.append(code)
-        subjects, dues = [alert.subject for alert in alerts], [alert.due_s for alert in alerts]
-        self._file.write(data + frames.begin(numbers, subjects, dues, frames.microseconds(at_s), where))
-        self._rows[0] += len(numbers)
+        many = len(alerts)
+        if phases.count(phases[0]) == many and volleys.count(volleys[0]) == many:
+            where = [self._place(phases[0], volleys[0], number)] * many
+        else:
+            where = [self._place(*of, number) for of in zip(phases, volleys, strict=True)]
+        self._file.write(frames.begin(numbers, subjects, dues, frames.microseconds(at_s), where))
+        self._rows[0] += many
         self._take_up(numbers, number)
 
     def end(
@@ -121,27 +119,57 @@ class Ledger:
         Raises:
             RecordError: if the disk does not take it: they stay in flight, and read as indeterminate.
         """
-        if not ended:
-            return
-        data, rows, state = b"", [], self._state
-        for number, answer, sent_s, done_s, status in ended:
-            if number >= len(state) or state[number] != _IN_FLIGHT:
-                raise RuntimeError(f"{self.path}: alert {number} ends, but is not in flight")
-            key = (answer.outcome.value, answer.kind, status, answer.detail)
+        if ended:
+            numbers, said, sent_s, done_s, status = zip(*ended, strict=True)
+            codes = [self.code(*each) for each in zip(said, status, strict=True)]
+            self.end_rows(numbers, codes, sent_s, done_s)
+
+    def code(self, answer: Answer, status: int | None) -> int:
+        """Return what `end_rows` knows an answer by.
+
+        Raises:
+            RecordError: if it is new, and the disk does not take it.
+        """
+        key = (answer.outcome.value, answer.kind, status, answer.detail)
+        code = self._answers.get(key)
+        if code is None and len(self._answers) >= _MOST_ANSWERS:
+            key = (*key[:3], "not kept: there are too many different ones")
             code = self._answers.get(key)
-            if code is None:
-                code, more = self._define(key)
-                data += more
-            sent_us = None if sent_s is None else frames.microseconds(sent_s)
-            tries = self._tries.get(number, 1) if self._tries else 1
-            rows.append((number, sent_us, frames.microseconds(done_s), code, tries))
-        if len(ended) > 1 and len({row[0] for row in rows}) != len(rows):
-            raise RuntimeError(f"{self.path}: an alert of {[row[0] for row in rows]} ends twice")
-        self._file.write(data + frames.end(rows))
-        self._rows[1] += len(rows)
-        self.in_flight -= len(rows)
-        for each in ended:
-            self._count(each.number, each.answer.outcome)
+        if code is None:
+            code = len(self._answers)
+            self._file.write(frames.define("answer", code, key))
+            self._answers[key] = code
+            self._outcomes.append(_OUTCOMES.index(answer.outcome))
+        return code
+
+    def end_rows(
+        self,
+        numbers: Sequence[int],
+        codes: Sequence[int],
+        sent_s: Sequence[float | None],
+        done_s: Sequence[float],
+    ) -> None:
+        """Do what `end_all` does, of columns: see `Ended` and `code`."""
+        state, known = self._state, len(self._state)
+        for number in numbers:
+            if number >= known or state[number] != _IN_FLIGHT:
+                raise RuntimeError(f"{self.path}: alert {number} ends, but is not in flight")
+        many = len(numbers)
+        if many > 1 and len(set(numbers)) != many:
+            raise RuntimeError(f"{self.path}: an alert of {list(numbers)} ends twice")
+        tries = [self._tries.get(number, 1) for number in numbers] if self._tries else [1] * many
+        self._file.write(frames.end(numbers, sent_s, done_s, codes, tries))
+        self._rows[1] += many
+        self.in_flight -= many
+        outcomes = self._outcomes
+        if self._before:
+            for number, code in zip(numbers, codes, strict=True):
+                self._count(number, _OUTCOMES[outcomes[code]])
+            return
+        for number, code in zip(numbers, codes, strict=True):
+            state[number] = _FIRST + outcomes[code]
+        for code, count in Counter(codes).items():
+            self.counts[_OUTCOMES[outcomes[code]]] += count
 
     def give_up(self, alerts: Iterable[Planned], at_s: float, detail: str) -> None:
         """Record alerts that somebody else was to send, and of whom nothing is heard: they are INDETERMINATE
@@ -174,36 +202,41 @@ class Ledger:
         finally:
             self._file.close()
 
-    def _check_begin(self, numbers: list[int], number: int) -> None:
-        state, known = self._state, len(self._state)
+    def _check_begin(self, numbers: Sequence[int], number: int) -> None:
+        state, many, first = self._state, len(numbers), min(numbers)
+        if many > 1 and len(set(numbers)) != many:
+            raise RuntimeError(f"{self.path}: an alert of {list(numbers)} is begun twice")
+        if number == 1 and not any(state[first : max(numbers) + 1]):
+            return
+        known = len(state)
         for n in numbers:
             now = state[n] if n < known else _ABSENT
             before = 0 if now == _ABSENT else self._tries.get(n, 1)
             if now == _IN_FLIGHT or before != number - 1:
-                raise RuntimeError(f"{self.path}: an alert of {numbers} is begun twice")
-        if len(numbers) > 1 and len(set(numbers)) != len(numbers):
-            raise RuntimeError(f"{self.path}: an alert of {numbers} is begun twice")
+                raise RuntimeError(f"{self.path}: an alert of {list(numbers)} is begun twice")
 
-    def _take_up(self, numbers: list[int], number: int) -> None:
-        last = max(numbers, default=0)
+    def _take_up(self, numbers: Sequence[int], number: int) -> None:
+        last = max(numbers)
         if last >= len(self._state):
             self._state.extend(bytes(max(1024, last + 1 - len(self._state))))
+        state = self._state
         for n in numbers:
             if number > 1:
-                self._before[n] = _OUTCOMES[self._state[n] - _FIRST]
+                self._before[n] = _OUTCOMES[state[n] - _FIRST]
                 self._tries[n] = number
-            self._state[n] = _IN_FLIGHT
+            state[n] = _IN_FLIGHT
         self.in_flight += len(numbers)
         if number == 1:
             self.begun += len(numbers)
 
-    def _define(self, key: tuple[str, str, int | None, str]) -> tuple[int, bytes]:
-        if len(self._answers) >= _MOST_ANSWERS:
-            key = (*key[:3], "not kept: there are too many different ones")
-            if key in self._answers:
-                return self._answers[key], b""
-        code = self._answers[key] = len(self._answers)
-        return code, frames.define("answer", code, key)
+    def _place(self, phase: str, volley: int, number: int) -> int:
+        key = (phase, volley, number)
+        code = self._where.get(key)
+        if code is None:
+            code = len(self._where)
+            self._file.write(frames.define("where", code, key))
+            self._where[key] = code
+        return code
 
     def _count(self, number: int, outcome: Outcome) -> None:
         before = self._before.get(number) if self._before else None

@@ -14,7 +14,7 @@ from chaos_hooks import connection
 from chaos_hooks.exchange import Exchange
 from chaos_hooks.http_response import HttpResponse
 
-RECEIVE_BYTES = 64 * 1024
+RECEIVE_BYTES = 8 * 1024  # An answer is mostly far shorter; to ask for more costs more, whatever comes.
 _MOST_HEADS = 256
 
 
@@ -24,7 +24,7 @@ class Shot:
     __slots__ = ("done", "line", "request", "since_s", "tag")
 
     def __init__(
-        self, request: bytes, done: Callable[[Any, Exchange], None], tag: Any, since_s: float
+        self, request: bytes, tag: Any, done: Callable[[Any, Exchange], None], since_s: float
     ) -> None:
         self.request = request
         self.done = done
@@ -42,11 +42,11 @@ class Heads:
 
     def read(self, data: bytes) -> tuple[int, bytes] | None:
         """Return status and body if the bytes are one whole answer, and its header block is known."""
-        ends = data.find(b"\r\n\r\n")
-        known = self._known.get(data[:ends])
-        if known is None or len(data) != ends + 4 + known[1]:
+        head, ends, body = data.partition(b"\r\n\r\n")
+        known = self._known.get(head)
+        if known is None or len(body) != known[1] or not ends:
             return None
-        return known[0], data[ends + 4 :]
+        return known[0], body
 
     def learn(self, data: bytes, response: HttpResponse) -> None:
         """Keep the header block of an answer that came in one piece."""
@@ -61,14 +61,18 @@ class Heads:
 
 class Line:
     """A connection and the request that it carries, if it does. ``fresh`` until it carried one to its end;
-    ``sent_s`` is when the last byte of this one was handed over; ``error`` is why it cannot be sent."""
+    ``sent_s`` is when the last byte of this one was handed over; it ``expects`` an answer from then until
+    the first bytes come; ``error`` is why it cannot be sent."""
 
     __slots__ = (
         "error",
+        "expects",
         "fd",
         "fresh",
         "left",
+        "recv",
         "response",
+        "send",
         "sent_s",
         "shot",
         "since_s",
@@ -95,12 +99,18 @@ class Line:
 
     def _begin(self, since_s: float) -> None:
         self.fd = self.sock.fileno()
+        self.send, self.recv = self.sock.send, self.sock.recv
         self.since_s = since_s
+        self.fresh = True
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget what it carried: it is idle."""
         self.shot: Shot | None = None
         self.left: memoryview | None = None
         self.response: HttpResponse | None = None
         self.sent_s: float | None = None
-        self.fresh = True
+        self.expects = False
         self.took = False
         self.error = ""
 
@@ -127,26 +137,22 @@ class Line:
             return connection.describe(failed)
         return ""
 
-    def load(self, shot: Shot, now_s: float) -> None:
-        """Take a request up; `push` sends it."""
-        self.shot, shot.line = shot, self
-        self.left = None
-        self.since_s, self.sent_s, self.response = now_s, None, None
-        self.took, self.error = False, ""
-
-    def begin(self, clock: Callable[[], float]) -> None:
-        """Send what was taken up, as far as it is taken; see `push`."""
-        assert self.shot
-        request = self.shot.request
+    def hand_over(self, shot: Shot, clock: Callable[[], float]) -> bool:
+        """Take a request up, idle as the connection is, and send it; return whether all of it was taken. If
+        not, `push` goes on; see there."""
+        request = shot.request
         try:
-            taken = self.sock.send(request)
+            taken = self.send(request)
         except OSError:
             taken = 0  # Whatever it is, it is met again.
+        self.shot, shot.line = shot, self
+        self.since_s = clock()
         if taken == len(request):
-            self.took, self.sent_s = True, clock()
-            return
+            self.sent_s, self.expects = self.since_s, True
+            return True
         self.left, self.took = memoryview(request)[taken:], taken > 0
         self.push(clock)
+        return self.left is None
 
     def push(self, clock: Callable[[], float]) -> None:
         """Send as much as is taken; ``left`` is None when all of it was, ``error`` says that none can be."""
@@ -163,21 +169,12 @@ class Line:
             return
         self.left, self.sent_s = None, clock()
 
-    def receive(self, heads: Heads) -> tuple[int, bytes] | str | None:
-        """Read what came: status and body of an answer that came whole, in one piece, on a connection that
-        stays; or why it is over, empty if the answer is whole; or None if more is to come."""
-        try:
-            data = self.sock.recv(RECEIVE_BYTES)
-        except BlockingIOError:
-            return None
-        except OSError as problem:
-            return connection.describe(problem)
-        response, in_one = self.response, self.response is None
-        if response is None:
-            known = heads.read(data) if self.left is None else None
-            if known is not None:
-                return known
-            response = self.response = HttpResponse()
+    def take(self, data: bytes, heads: Heads) -> str | None:
+        """Go on reading an answer with what came: return why it is over, empty if the answer is whole, or
+        None if more is to come."""
+        self.expects = False
+        in_one = self.response is None
+        response = self.response = self.response or HttpResponse()
         if not data:
             response.end()
             return "closed by the server"

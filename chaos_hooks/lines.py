@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import select
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from gevent import monkey
 
 from chaos_hooks import connection
 from chaos_hooks.connection import Endpoint, Limits
-from chaos_hooks.dialer import Dialer
+from chaos_hooks.deadlines import Deadline, Deadlines
 from chaos_hooks.exchange import Exchange
-from chaos_hooks.line import Heads, Line, Shot
+from chaos_hooks.line import RECEIVE_BYTES, Heads, Line, Shot
+from chaos_hooks.pool import Pool
 
 EARLY_ANSWER_S = 0.5  # How long an answer is waited for when the request can no longer be sent.
 LOOK_S = 0.0005  # An idle connection is looked at before use, unless all were looked at just now.
-_CONNECTS_A_TURN = 8
 _EVENTS_A_TURN = 64
+_tuple = tuple.__new__  # Makes a named tuple at a third of the cost of its own name.
 _epoll = monkey.get_original("select", "epoll")
 
 
@@ -26,40 +26,58 @@ class Lines:
     """What `Wire` says of requests is done here, a turn at a time: nothing here waits. ``poll`` is the epoll
     set of all connections. ``wake`` is called when there is something to do that no connection told of."""
 
-    def __init__(self, endpoint: Endpoint, clock: Callable[[], float], limits: Limits) -> None:
+    def __init__(
+        self, endpoint: Endpoint, clock: Callable[[], float], limits: Limits, wake: Callable[[], None]
+    ) -> None:
         self.poll = _epoll()
-        self.wake: Callable[[], None] = lambda: None
-        self.max_idle = limits.max_idle
-        self.idle: list[Line] = []
-        self.waiting: OrderedDict[Shot, None] = (
-            OrderedDict()
-        )  # The first is the one that waits longest; so below.
+        self.waiting: OrderedDict[Shot, None] = OrderedDict()  # The first waits longest; so below.
         self.busy: OrderedDict[Line, None] = OrderedDict()
-        self._clock = clock
-        self._limits = limits
-        self._heads = Heads()
-        self._lines: dict[int, Line] = {}
         self._early: dict[Line, None] = {}
+        self._clock = clock
+        self._most = limits.max_connections
+        self._heads = Heads()
         self._looked_s = -1.0
-        self._dialer = Dialer(endpoint, clock, limits.connect_timeout_s, self.poll)
-        self._dialer.made, self._dialer.failed = self._made, self._fail_first
-        self._dialer.wake = self._woken
+        self.pool = Pool(endpoint, clock, limits, self.poll, self._made, self._fail_first)
+        self._dialer = self.pool.dialer
+        self._dialer.wake = wake
+        connect_s = limits.connect_timeout_s
+        self._deadlines = Deadlines(
+            Deadline(self.waiting, connect_s, self._waited),
+            Deadline(self._dialer.connecting, connect_s, self._undialed),
+            Deadline(self.busy, limits.answer_timeout_s, self._unanswered),
+            Deadline(self._early, EARLY_ANSWER_S, lambda line: self._finish(line, line.error)),
+        )
 
     @property
     def pending(self) -> int:
         """Return how many requests are not done."""
         return len(self.waiting) + len(self.busy) + len(self._early)
 
-    def launch(self, shot: Shot, *, look: bool) -> None:
-        """Put a request on an idle connection, or let it wait for one; ``look`` if turns may be rare."""
-        look = look or shot.since_s - self._looked_s > LOOK_S
-        while self.idle and not self.waiting:
-            line = self.idle.pop()
-            if look and not connection.is_quiet(line.sock):
-                self._drop(line)
+    def launch(self, shot: Shot) -> None:
+        """Put a request on an idle connection that is fit for it, or let it wait for one."""
+        idle = self.pool.idle
+        while idle and not self.waiting:
+            line = idle.pop()
+            if not connection.is_quiet(line.sock):
+                self.pool.drop(line)
             elif self._send(line, shot):
                 return
         self.waiting[shot] = None
+
+    def launch_all(self, shots: Sequence[Shot]) -> None:
+        """Do it with several, from the loop: all connections are looked at once, unless just now."""
+        late = self._clock() - self._looked_s > LOOK_S
+        if late and self._events() == _EVENTS_A_TURN:  # There may be more to see.
+            for shot in shots:
+                self.launch(shot)
+            return
+        idle, waiting, send = self.pool.idle, self.waiting, self._send
+        for shot in shots:
+            while idle and not waiting:
+                if send(idle.pop(), shot):
+                    break
+            else:
+                waiting[shot] = None
 
     def abandon(self, shot: Shot, why: str) -> None:
         """Give a request up, if it is not done, and close its connection."""
@@ -75,84 +93,85 @@ class Lines:
         for shot in list(self.waiting):
             self._unsent(shot, why)
 
-    def close(self) -> None:
-        """Close the idle connections, and each other one when it is done."""
-        self.max_idle = 0
-        while self.idle:
-            self._drop(self.idle[-1])
-
     def turn(self) -> None:
-        """Do what can be done now."""
+        """Do what can be done now; what took too long is for `expire`."""
         if self.waiting:
-            self._connect_some()
+            self.pool.connect_some(self.waiting)
         self._events()
-        self._expire(self._clock())
+
+    def expire(self, now_s: float) -> None:
+        """End what took too long."""
+        self._deadlines.expire(now_s)
 
     def rest_s(self, now_s: float) -> float | None:
         """Return how long nothing is to be done unless a connection says something; None for ever."""
-        if self.waiting and self._may_connect():
-            return 0.0
-        firsts = [(next(iter(each), None), timeout_s) for each, timeout_s in self._timeouts()]
-        due_s = [first.since_s + timeout_s for first, timeout_s in firsts if first is not None]
-        return max(0.0, min(due_s) - now_s) if due_s else None
+        return 0.0 if self.waiting and self.pool.may_connect(self.waiting) else self._deadlines.rest_s(now_s)
 
-    def _events(self) -> None:
-        self._looked_s = self._clock()
-        for fd, event in self.poll.poll(0, _EVENTS_A_TURN):
-            line = self._lines.get(fd)
+    def _events(self) -> int:
+        """Read what came. An answer counts as done when its last byte was told of, not when it was read."""
+        events = self.poll.poll(0, _EVENTS_A_TURN)
+        self._looked_s = now_s = self._clock()
+        lines, read, answered = self.pool.open, self._heads.read, self._answered
+        for fd, event in events:
+            line = lines.get(fd)
             if line is None:
                 self._dialer.look(fd)
-            elif event & select.EPOLLOUT and line.left is not None and not line.error:
-                self._go_on(line)
+            elif event != select.EPOLLIN or not line.expects:
+                self._odd(line, event)
             else:
-                self._receive(line)
+                try:
+                    data = line.recv(RECEIVE_BYTES)
+                except OSError as problem:
+                    self._failed(line, problem)
+                    continue
+                known = read(data)
+                if known:
+                    answered(line, now_s, *known)
+                else:
+                    self._take(line, data)
+        return len(events)
 
-    def _timeouts(self) -> tuple[tuple[dict[Any, None], float], ...]:
-        return (
-            (self.waiting, self._limits.connect_timeout_s),
-            (self._dialer.connecting, self._limits.connect_timeout_s),
-            (self.busy, self._limits.answer_timeout_s),
-            (self._early, EARLY_ANSWER_S),
-        )
-
-    def _expire(self, now_s: float) -> None:
-        for lines, timeout_s in self._timeouts():
-            while lines:
-                first = next(iter(lines))
-                if first.since_s + timeout_s > now_s:
-                    break
-                self._timed_out(first)
-
-    def _timed_out(self, first: Any) -> None:
-        if isinstance(first, Shot):
-            most = self._limits.max_connections
-            self._unsent(first, f"none of {most} was free" if len(self._lines) >= most else "timed out")
-            connecting = self._dialer.connecting
-            if len(connecting) > len(self.waiting):
-                self._dialer.drop(next(iter(connecting)))
-        elif first in self._dialer.connecting:
-            self._dialer.drop(first)
-            self._fail_first("timed out")
-        elif first in self.busy and first.left is not None:
-            self._await_early(first, "timed out")
+    def _odd(self, line: Line, event: int) -> None:
+        """Do what an event asks for that is not the beginning of an answer."""
+        if event & select.EPOLLOUT and line.left is not None and not line.error:
+            self._go_on(line)
+        elif line.shot is None:
+            self.pool.drop(line)  # An idle connection that closed, or says what nobody asked for.
         else:
-            self._finish(first, first.error or "timed out")
+            try:
+                data = line.recv(RECEIVE_BYTES)
+            except OSError as problem:
+                self._failed(line, problem)
+            else:
+                self._take(line, data)
 
-    def _may_connect(self) -> bool:
-        making = self._dialer.making
-        return making < len(self.waiting) and len(self._lines) + making < self._limits.max_connections
+    def _take(self, line: Line, data: bytes) -> None:
+        over = line.take(data, self._heads)
+        if over is not None:
+            self._finish(line, line.error or over)
 
-    def _connect_some(self) -> None:
-        for _ in range(_CONNECTS_A_TURN):
-            if not self._may_connect():
-                return
-            self._dialer.dial()
+    def _failed(self, line: Line, problem: OSError) -> None:
+        if not isinstance(problem, BlockingIOError):
+            self._finish(line, line.error or connection.describe(problem))
 
-    def _woken(self) -> None:
-        self.wake()
+    def _waited(self, shot: Shot) -> None:
+        self._unsent(shot, f"none of {self._most} was free" if self.pool.full else "timed out")
+        connecting = self._dialer.connecting
+        if len(connecting) > len(self.waiting):
+            self._dialer.drop(next(iter(connecting)))
+
+    def _undialed(self, line: Line) -> None:
+        self._dialer.drop(line)
+        self._fail_first("timed out")
+
+    def _unanswered(self, line: Line) -> None:
+        if line.left is not None:
+            self._await_early(line, "timed out")
+        else:
+            self._finish(line, "timed out")
 
     def _made(self, line: Line) -> None:
-        self._lines[line.fd] = line
+        self.pool.open[line.fd] = line
         self._use(line)
 
     def _use(self, line: Line) -> None:
@@ -162,33 +181,24 @@ class Lines:
             if not self._send(line, shot):
                 self.waiting[shot] = None
                 self.waiting.move_to_end(shot, last=False)
-            return
-        if len(self.idle) < self.max_idle:
-            self.idle.append(line)
         else:
-            self._drop(line)
-
-    def _drop(self, line: Line) -> None:
-        if line.shot is None and line in self.idle:
-            self.idle.remove(line)
-        if self._lines.pop(line.fd, None) is not None:
-            line.sock.close()
+            self.pool.keep(line)
 
     def _send(self, line: Line, shot: Shot) -> bool:
         """Put a request on a free connection; return False if that took not one byte, and is gone."""
-        line.load(shot, self._clock())
-        line.begin(self._clock)
+        if line.hand_over(shot, self._clock):
+            self.busy[line] = None
+            return True
         if line.error and not line.took and not line.fresh:
             # Closed between the look and the first send: another one may take it.
             line.shot, shot.line = None, None
-            self._drop(line)
+            self.pool.drop(line)
             return False
         if line.error:
             self._await_early(line, line.error)
             return True
         self.busy[line] = None
-        if line.left is not None:
-            self.poll.modify(line.fd, select.EPOLLIN | select.EPOLLOUT)
+        self.poll.modify(line.fd, select.EPOLLIN | select.EPOLLOUT)
         return True
 
     def _go_on(self, line: Line) -> None:
@@ -206,24 +216,14 @@ class Lines:
         self._early[line] = None
         self.poll.modify(line.fd, select.EPOLLIN)
 
-    def _receive(self, line: Line) -> None:
-        if line.shot is None:
-            self._drop(line)  # An idle connection that closed, or says what nobody asked for.
-            return
-        got = line.receive(self._heads)
-        if isinstance(got, str):
-            self._finish(line, line.error or got)
-        elif got is not None:
-            self._answered(line, *got)
-
-    def _answered(self, line: Line, status: int, body: bytes) -> None:
+    def _answered(self, line: Line, now_s: float, status: int, body: bytes) -> None:
         """End a request that was answered whole, in one piece, on a connection that stays."""
-        shot = line.shot
+        shot, sent_s = line.shot, line.sent_s
         assert shot
         del self.busy[line]
-        line.shot, line.fresh = None, False
+        line.shot, line.expects, line.fresh = None, False, False
         self._use(line)
-        shot.done(shot.tag, Exchange("done", line.sent_s, self._clock(), status, body, ""))
+        shot.done(shot.tag, _tuple(Exchange, ("done", sent_s, now_s, status, body, "", True)))
 
     def _finish(self, line: Line, error: str) -> None:
         shot = line.shot
@@ -232,11 +232,12 @@ class Lines:
         self._early.pop(line, None)
         exchange = line.result(error, self._clock())
         stays = line.response is not None and line.response.reusable and line.left is None
-        line.shot, line.fresh = None, False
+        line.clear()
+        line.fresh = False
         if stays:
             self._use(line)
         else:
-            self._drop(line)
+            self.pool.drop(line)
         shot.done(shot.tag, exchange)
 
     def _unsent(self, shot: Shot, why: str) -> None:

@@ -29,7 +29,7 @@ class LocustStats:
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
-        self._times_ms: Counter[int] = Counter()
+        self._times_ms: list[int] = []
         self._failed: Counter[str] = Counter()
         self._bytes = self._longest_ms = 0
         self._total_ms = 0.0
@@ -38,12 +38,15 @@ class LocustStats:
     def note(self, exchange: Exchange, batch: list[Planned], answers: list[Answer]) -> None:
         """Take note of a POST that is over."""
         took_ms = (exchange.done_s - batch[0].due_s) * 1000
-        failed = next((a for a in answers if a.outcome is not Outcome.ACKED), None)
-        why = f"{failed.outcome.value}: {exchange.status or exchange.error}" if failed else ""
+        why = ""
+        for answer in answers:
+            if answer.outcome is not Outcome.ACKED:
+                why = f"{answer.outcome.value}: {exchange.status or exchange.error}"
+                break
         if self._listened:
             self._fire(exchange, batch, took_ms, why)
             return
-        self._times_ms[int(took_ms)] += 1
+        self._times_ms.append(int(took_ms))
         self._total_ms += took_ms
         self._bytes += len(exchange.body)
         if why:
@@ -74,7 +77,7 @@ class LocustStats:
         self._bytes, self._total_ms = 0, 0.0
 
     def _as_entry(self) -> StatsEntry:
-        now_s, count, failures = time.time(), self._times_ms.total(), self._failed.total()
+        now_s, count, failures = time.time(), len(self._times_ms), self._failed.total()
         entry = StatsEntry(self._environment.stats, NAME, METHOD)
         entry.num_requests, entry.num_failures = count, failures
         entry.start_time = entry.last_request_timestamp = now_s
@@ -84,7 +87,7 @@ class LocustStats:
         entry.total_response_time = round(self._total_ms)
         entry.total_content_length = self._bytes
         entry.min_response_time, entry.max_response_time = min(self._times_ms), max(self._times_ms)
-        for took_ms, times in self._times_ms.items():
+        for took_ms, times in Counter(self._times_ms).items():
             entry.response_times[bucket_response_time(took_ms)] += times
         return entry
 

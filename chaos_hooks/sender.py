@@ -75,22 +75,30 @@ class Sender:
         """Return how many POSTs are under way."""
         return self.wire.lines.pending + len(self._encrypted)
 
-    def submit(self, body: bytes, done: Done, tag: Any = None) -> None:
-        """Post a body once, and return at once; ``done(tag, exchange)`` is called when it is over.
-        Whatever the network does is told in the Exchange, never raised."""
-        request = self._request(body)
+    def request(self, body: bytes) -> bytes:
+        """Return the request that posts a body."""
+        trace = traceparent.header(body) if self._traced else b""
+        return b"%s%sContent-Length: %d\r\n\r\n%s" % (self._head, trace, len(body), body)
+
+    def submit(self, requests: Sequence[bytes], done: Done, tags: Sequence[Any]) -> None:
+        """Send some requests, each once, and return at once; ``done(tag, exchange)`` is called when one is
+        over. Whatever the network does is told in the Exchange, never raised."""
         if self._endpoint.tls is None:
-            self.wire.submit(request, done, tag)
-        else:
+            self.wire.submit_all(requests, done, tags)
+            return
+        for request, tag in zip(requests, tags, strict=True):
             self._encrypted.spawn(self._encrypt, request, done, tag)
 
     def post(self, body: bytes) -> Exchange:
-        """Post a body once, and wait for the end; see `submit`.
+        """Post a body once, and wait for the end; see `send`."""
+        return self.send(self.request(body))
+
+    def send(self, request: bytes) -> Exchange:
+        """Send a request once, and wait for the end; see `submit`.
 
         What ends the greenlet (GreenletExit, KeyboardInterrupt, a Timeout of the caller's) passes through
         after the connection was closed; the alert may then have been delivered.
         """
-        request = self._request(body)
         if self._endpoint.tls is not None:
             return self._over_tls(request)
         over: gevent.event.AsyncResult[Exchange] = gevent.event.AsyncResult()
@@ -117,7 +125,7 @@ class Sender:
 
         What ends the greenlet passes through, as in `post`.
         """
-        requests = [self._request(body) for body in bodies]
+        requests = [self.request(body) for body in bodies]
         return Volley(self._endpoint, requests, self._clock).run(
             self._connect_timeout_s, self._answer_timeout_s
         )
@@ -130,10 +138,6 @@ class Sender:
     def close(self) -> None:
         """Close the idle connections; those in use are closed when their exchange ends."""
         self.wire.close()
-
-    def _request(self, body: bytes) -> bytes:
-        trace = traceparent.header(body) if self._traced else b""
-        return b"%s%sContent-Length: %d\r\n\r\n%s" % (self._head, trace, len(body), body)
 
     def _encrypt(self, request: bytes, done: Done, tag: Any) -> None:
         exchange = Exchange("answer", None, self._clock(), None, b"", f"answer: {GIVEN_UP}")

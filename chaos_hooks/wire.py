@@ -8,7 +8,7 @@ milliseconds. Nothing of it waits: a target that hangs costs open connections, a
 from __future__ import annotations
 
 import select
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gevent
@@ -21,6 +21,7 @@ from chaos_hooks.lines import Lines
 from chaos_hooks.timer_fd import TimerFd
 
 SHARE_S = 0.004  # So long at most other greenlets wait for the loop.
+SWEEP_S = 0.001  # So long at most what ended waits to be told while there is always more to send.
 SPIN_S = 0.00006  # The timer is set so much early; what is left is waited for without sleep.
 Take = Callable[[float], float | None]
 
@@ -30,14 +31,13 @@ class Wire:
 
     A request takes an idle connection; if there is none it waits for the first that is made or comes free, at
     most ``connect_timeout_s``, and then was not sent. Its answer must be whole within ``answer_timeout_s`` of
-    its having a connection. ``after_turn`` is called when some were done, from the loop.
+    its having a connection. ``after_turn`` is called from the loop when some may be done, within SWEEP_S.
     """
 
     def __init__(self, endpoint: Endpoint, clock: Callable[[], float], limits: Limits) -> None:
         """Make a wire; nothing is connected yet."""
         self.after_turn: Callable[[], None] = lambda: None
-        self.lines = Lines(endpoint, clock, limits)
-        self.lines.wake = self._wake
+        self.lines = Lines(endpoint, clock, limits, self._wake)
         self._clock = clock
         self._take: Take | None = None
         self._due_s: float | None = None
@@ -49,12 +49,18 @@ class Wire:
 
     def submit(self, request: bytes, done: Callable[[Any, Exchange], None], tag: Any = None) -> Shot:
         """Send a request as soon as it may be; see `Shot` for ``done``."""
-        shot = Shot(request, done, tag, self._clock())
-        outside = self._greenlet is not gevent.getcurrent()
-        self.lines.launch(shot, look=outside)
-        if outside:
-            self._wake()
+        shot = Shot(request, tag, done, self._clock())
+        self.lines.launch(shot)
+        self._woken()
         return shot
+
+    def submit_all(
+        self, requests: Sequence[bytes], done: Callable[[Any, Exchange], None], tags: Sequence[Any]
+    ) -> None:
+        """Do it with several, each with its tag."""
+        now_s = self._clock()
+        self.lines.launch_all([Shot(*each, done, now_s) for each in zip(requests, tags, strict=True)])
+        self._woken()
 
     def pace(self, take: Take) -> None:
         """Call ``take(now_s)`` from the loop whenever it is due; return when it says that nothing more is.
@@ -84,9 +90,13 @@ class Wire:
 
     def close(self) -> None:
         """Close the idle connections, and each other one when it is done."""
-        self.lines.close()
+        self.lines.pool.close()
         self._closing = True
         self._wake()
+
+    def _woken(self) -> None:
+        if self._greenlet is not gevent.getcurrent():
+            self._wake()
 
     def _wake(self) -> None:
         if self._greenlet is None:
@@ -97,17 +107,22 @@ class Wire:
             gevent.get_hub().loop.run_callback(self._greenlet.switch)
 
     def _run(self) -> None:
-        shared_s = self._clock()
+        shared_s = swept_s = self._clock()
         while not self._closing or self.lines.pending or self._take:
             self._turn()
             now_s = self._clock()
-            wait_s = self._rest_s(now_s)
+            busy = self._due_s is not None and self._due_s - now_s <= SPIN_S
+            if busy and now_s - swept_s < SWEEP_S:
+                continue
+            wait_s = self._sweep()
             if wait_s is None or wait_s > SPIN_S:
                 self._park(wait_s)
                 shared_s = self._clock()
             elif now_s - shared_s > SHARE_S:
                 gevent.sleep(0)
                 shared_s = self._clock()
+            swept_s = self._clock()
+        self._sweep()
         self._watcher.close()
         self.lines.poll.close()
         self._timer.close()
@@ -120,9 +135,12 @@ class Wire:
                 self._take = None
                 self._taken.set()
         self.lines.turn()
-        self.after_turn()
 
-    def _rest_s(self, now_s: float) -> float | None:
+    def _sweep(self) -> float | None:
+        """Do what need not be done each turn; return how long nothing is to be done, None for ever."""
+        self.lines.expire(self._clock())
+        self.after_turn()
+        now_s = self._clock()
         rest_s = self.lines.rest_s(now_s)
         if self._due_s is None:
             return rest_s

@@ -24,7 +24,6 @@ import zlib
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 MAGIC = b"alertstorm ledger 2\n"
@@ -70,17 +69,25 @@ def begin(
     where: Sequence[int],
 ) -> bytes:
     """Return the frame of alerts that are begun together."""
-    n = len(numbers)
-    return _frame(BEGIN, at_us, _rows("IIdiH", n).pack(*numbers, *subjects, *due_s, *[0] * n, *where))
+    columns = (*map(_packed, "IId", (numbers, subjects, due_s)), bytes(4 * len(numbers)), _packed("H", where))
+    return _frame(BEGIN, at_us, b"".join(columns))
 
 
-def end(rows: Sequence[tuple[int, int | None, int, int, int]]) -> bytes:
-    """Return the frame of tries that ended: number, sent_us, done_us, answer code, try of each."""
-    numbers, sents, dones, answers, tries = zip(*rows, strict=True)
-    base_us = dones[0]
-    sent = [NEVER if at is None else offset(at, base_us) for at in sents]
-    done = [offset(at, base_us) for at in dones]
-    return _frame(END, base_us, _rows("IiiHH", len(rows)).pack(*numbers, *sent, *done, *answers, *tries))
+def end(
+    numbers: Sequence[int],
+    sent_s: Sequence[float | None],
+    done_s: Sequence[float],
+    answers: Sequence[int],
+    tries: Sequence[int],
+) -> bytes:
+    """Return the frame of tries that ended: a column of each, times in seconds since the run's start."""
+    base_us = microseconds(done_s[0])
+    sent = [NEVER if at is None else round(at * 1e6) - base_us for at in sent_s]
+    done = [round(at * 1e6) - base_us for at in done_s]
+    if max(*done, *sent) > _MOST_US or min(*done, *sent) < -_MOST_US:
+        sent = [at if at == NEVER else offset(at, 0) for at in sent]
+        done = [offset(at, 0) for at in done]
+    return _frame(END, base_us, b"".join(map(_packed, "IiiHH", (numbers, sent, done, answers, tries))))
 
 
 def seal(begun: int, ended: int) -> bytes:
@@ -174,9 +181,11 @@ def _columns(kind: bytes, payload: memoryview) -> tuple[array[Any], ...]:
     return tuple(columns)
 
 
-@lru_cache(maxsize=1024)
-def _rows(codes: str, count: int) -> struct.Struct:
-    return struct.Struct("<" + "".join(f"{count}{code}" for code in codes))
+def _packed(code: str, values: Sequence[int] | Sequence[float]) -> bytes:
+    column: array[Any] = array(code, values)
+    if sys.byteorder == "big":
+        column.byteswap()
+    return column.tobytes()
 
 
 def _frame(kind: bytes, base_us: int, payload: bytes) -> bytes:

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from shapes import alert_rules
 from shapes.alert_rules import AlertRules
@@ -19,8 +19,7 @@ _STILL_FIRES = "0001-01-01T00:00:00Z"  # Go's zero time.
 FNV_OFFSET, FNV_PRIME, FNV_MASK = 0xCBF29CE484222325, 0x100000001B3, 0xFFFFFFFFFFFFFFFF
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(NamedTuple):
     """Alert ``number`` (0, 1, …) of a run, due ``due_s`` after the start; ``subject`` is the number of the
     first alert with the same labels (its own, unless it repeats an earlier one).
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import random
+from array import array
 from collections import defaultdict
 from collections.abc import Iterator
 from fractions import Fraction
@@ -11,6 +12,8 @@ from fractions import Fraction
 from shapes.alerts import Planned
 from shapes.phase import AlertRecipe, Phase, exact
 from shapes.scenario import Scenario
+
+_tuple = tuple.__new__  # Makes a named tuple at a third of the cost of its own name.
 
 
 def plan(scenario: Scenario) -> Iterator[Planned]:
@@ -46,7 +49,7 @@ class _Planner:
         self._count = 0
         self._volleys = 0
         # By what repeats have in common: for each alert so far, the first with the same labels.
-        self._firsts: defaultdict[tuple[str, str, str], list[int]] = defaultdict(list)
+        self._firsts: defaultdict[tuple[str, str, str], array[int]] = defaultdict(lambda: array("Q"))
         self._last: Planned | None = None
         # Resolved ones to come: when due, which was first, what they resolve.
         self._resolved: list[tuple[Fraction, int, Planned]] = []
@@ -87,17 +90,28 @@ class _Planner:
         step, per_post = phase.due(recipe.per_post, recipe.per_post) / recipe.per_post, recipe.per_post
         over = begin.denominator * step.denominator
         first, each = begin.numerator * step.denominator, step.numerator * begin.denominator
+        firsts, name, number = self._firsts[recipe.family], phase.name, self._count
         for k in range(phase.alerts):
+            subject = self._subject(phase, recipe, firsts, number)
+            firsts.append(subject)
             due_s = (first + (k - k % per_post) * each) / over
-            yield self._next(recipe, phase, due_s, unusable=False)
+            planned = _tuple(Planned, (number, subject, name, due_s, recipe, 0, None, False))
+            number += 1
+            self._count, self._last = number, planned
+            yield planned
 
     def _next(self, recipe: AlertRecipe, phase: Phase, due_s: float, *, unusable: bool) -> Planned:
         firsts, number = self._firsts[recipe.family], self._number()
         if unusable:  # Nobody repeats it: it has labels of its own.
             return Planned(number, number, phase.name, due_s, recipe, unusable=True)
-        repeats = firsts and not phase.distinct and self._chance.random() < recipe.repeat
-        subject = firsts[self._chance.randrange(len(firsts))] if repeats else number
+        subject = self._subject(phase, recipe, firsts, number)
         return self._remember(Planned(number, subject, phase.name, due_s, recipe))
+
+    def _subject(self, phase: Phase, recipe: AlertRecipe, firsts: array[int], number: int) -> int:
+        """Return which alert one repeats: itself, if none."""
+        if firsts and not phase.distinct and self._chance.random() < recipe.repeat:
+            return firsts[self._chance.randrange(len(firsts))]
+        return number
 
     def _volley(self, phase: Phase, begin: Fraction) -> Iterator[Planned]:
         like = None if phase.alert else self._last

@@ -7,7 +7,7 @@ recipe. What no template fits goes the long way.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 
 from shapes import alerts
@@ -15,18 +15,44 @@ from shapes.alerts import FNV_MASK, FNV_PRIME, Naming, Planned
 from shapes.phase import AlertRecipe
 
 _STARTS = "2000-01-01T01:02:03.456789Z"  # Stands for a time in a template.
-_MOST_STEMS = 4096
+_DIGITS = [b"%d" % digit for digit in range(10)]
 _Parts = tuple[bytes, bytes, bytes, bytes]
 
 
 class Prepared:
-    """The bodies of one run. ``wall`` as in `alerts.body`."""
+    """The POSTs of one run. ``wall`` as in `alerts.body`; ``envelope`` gives the request around a body."""
 
-    def __init__(self, naming: Naming, wall: Callable[[float], str]) -> None:
+    def __init__(
+        self,
+        naming: Naming,
+        wall: Callable[[float], str],
+        envelope: Callable[[bytes], bytes] = lambda body: body,
+    ) -> None:
         self._naming = naming
-        self._token = naming.token
         self._wall = wall
+        self._envelope = envelope
         self._recipes: dict[tuple[str, str, str], _Recipe] = {}
+        self._last: tuple[AlertRecipe | None, _Recipe | None] = (None, None)
+
+    def requests(self, posts: Iterable[Sequence[Planned]]) -> list[bytes]:
+        """Return the request of each POST: ``envelope`` of what `alerts.body` gives."""
+        last, recipe = self._last
+        wall, requests = self._wall, []
+        for batch in posts:
+            first = batch[0]
+            number, subject, _, due_s, shape, _, fired_s, unusable = first
+            if shape is not last:
+                last, recipe = self._last = shape, self._recipe(shape)
+            assert recipe
+            plain = number == subject and fired_s is None and not unusable
+            if plain and recipe.enveloped and len(batch) == 1:
+                mark, print_ = recipe.own(number)
+                request = recipe.enveloped.filled((mark, mark, wall(due_s).encode(), print_))
+                if len(request) == recipe.length:  # Else the envelope told another length.
+                    requests.append(request)
+                    continue
+            requests.append(self._envelope(self.body(batch)))
+        return requests
 
     def body(self, batch: Sequence[Planned]) -> bytes:
         """Return what `alerts.body` returns."""
@@ -44,14 +70,13 @@ class Prepared:
     def _recipe(self, recipe: AlertRecipe) -> _Recipe:
         known = self._recipes.get(recipe.family)
         if known is None:
-            known = self._recipes[recipe.family] = _Recipe(self._naming, recipe)
+            known = self._recipes[recipe.family] = _Recipe(self._naming, recipe, self._envelope)
         return known
 
     def _parts(self, recipe: _Recipe, alert: Planned) -> _Parts:
-        mark = subject = f"{self._token}-{alert.number:07d}".encode()
-        if alert.subject != alert.number:
-            subject = f"{self._token}-{alert.subject:07d}".encode()
-        return subject, mark, self._wall(alert.due_s).encode(), recipe.fingerprint(subject)
+        own, print_ = recipe.own(alert.subject)
+        mark = own if alert.number == alert.subject else self._naming.alert_id(alert.number).encode()
+        return own, mark, self._wall(alert.due_s).encode(), print_
 
 
 def _is_plain(alert: Planned) -> bool:
@@ -59,9 +84,10 @@ def _is_plain(alert: Planned) -> bool:
 
 
 class _Recipe:
-    """The parts of a recipe's bodies; ``fits`` is False of one that holds by itself what they are cut by."""
+    """The parts of a recipe's bodies; ``fits`` is False of one that holds by itself what they are cut by.
+    ``enveloped`` is the whole request of one alert, where only the body differs from one to the next."""
 
-    def __init__(self, naming: Naming, recipe: AlertRecipe) -> None:
+    def __init__(self, naming: Naming, recipe: AlertRecipe, envelope: Callable[[bytes], bytes]) -> None:
         pair = [Planned(n, n + 5, "", 0.0, recipe) for n in (1234567, 7654321)]
         first = pair[0]
         print_ = alerts.fingerprint(alerts.labels(naming, first))
@@ -70,28 +96,40 @@ class _Recipe:
         head, _, self.tail = alerts.body(naming, pair, lambda _: _STARTS).partition(b",".join(entries))
         self.head = head
         self.entry = _Template(entries[0], cuts)
-        self.one = _Template(alerts.body(naming, pair[:1], lambda _: _STARTS), cuts)
+        one, other = (alerts.body(naming, [each], lambda _: _STARTS) for each in pair)
+        self.one = _Template(one, cuts)
         text = "".join((recipe.name, recipe.namespace, recipe.severity))
         self.fits = not any(each in text for each in cuts)
+        whole, begins = envelope(one), len(envelope(one)) - len(one)
+        same = whole == envelope(other)[:begins] + one and not any(c.encode() in whole[:begins] for c in cuts)
+        self.enveloped = _Template(whole, cuts) if self.fits and same else None
+        self.length = len(whole)
         # Of alertnames of their own, the subject's id stands in the hash twice.
         self._hashed = alerts.hashed(alerts.labels(naming, first)).split(cuts[0].encode())
         self._begins = alerts.fnv(self._hashed[0])
         self._ends = _Suffix(self._hashed[-1])
-        self._stems: dict[bytes, int] = {}
+        self._token = naming.token
+        self._tens, self._stem, self._state = -1, b"", 0
+        self._ten: list[tuple[bytes, bytes]] = []
 
-    def fingerprint(self, subject: bytes) -> bytes:
-        """Return the fingerprint of the labels with this subject's id."""
+    def own(self, number: int) -> tuple[bytes, bytes]:
+        """Return id and fingerprint of an alert that repeats none; it has nine neighbours at once."""
+        tens = number // 10
+        if tens != self._tens:
+            self._tens, self._ten = tens, self._neighbours(tens)
+        return self._ten[number - 10 * tens]
+
+    def _neighbours(self, tens: int) -> list[tuple[bytes, bytes]]:
+        stem = f"{self._token}-{tens:06d}".encode()
+        marks = [stem + digit for digit in _DIGITS]
         if len(self._hashed) != 2:
-            return b"%016x" % alerts.fnv(subject.join(self._hashed))
-        stem = subject[:-3]
-        state = self._stems.get(stem)
-        if state is None:
-            if len(self._stems) >= _MOST_STEMS:
-                self._stems.clear()
-            state = self._stems[stem] = alerts.fnv(stem, self._begins)
-        for byte in subject[-3:]:
-            state = ((state ^ byte) * FNV_PRIME) & FNV_MASK
-        return b"%016x" % self._ends.after(state)
+            return [(mark, b"%016x" % alerts.fnv(mark.join(self._hashed))) for mark in marks]
+        if stem[:-1] != self._stem:
+            self._stem = stem[:-1]
+            self._state = alerts.fnv(self._stem, self._begins)
+        state, after = ((self._state ^ stem[-1]) * FNV_PRIME) & FNV_MASK, self._ends.after
+        prints = [b"%x" % after(((state ^ digit) * FNV_PRIME) & FNV_MASK) for digit in range(48, 58)]
+        return [(mark, print_.rjust(16, b"0")) for mark, print_ in zip(marks, prints, strict=True)]
 
 
 class _Template:
@@ -99,14 +137,13 @@ class _Template:
 
     def __init__(self, text: bytes, cuts: Sequence[str]) -> None:
         marks = [cut.encode() for cut in cuts]
-        pieces = re.split(b"(" + b"|".join(map(re.escape, marks)) + b")", text)
-        self._text = b"%b".join(piece.replace(b"%", b"%%") for piece in pieces[::2])
-        self._order = itemgetter(*(marks.index(piece) for piece in pieces[1::2]))
+        self._pieces = re.split(b"(" + b"|".join(map(re.escape, marks)) + b")", text)
+        self._order = itemgetter(*map(marks.index, self._pieces[1::2]))
 
     def filled(self, parts: _Parts) -> bytes:
         """Return the text with other parts in the places of those cut out."""
-        filled: bytes = self._text % self._order(parts)
-        return filled
+        self._pieces[1::2] = self._order(parts)
+        return b"".join(self._pieces)
 
 
 class _Suffix:

@@ -44,12 +44,23 @@ def merged(alert: AlertRecipe, phases: Iterable[Phase]) -> str:
 
 
 class Push:
-    """The bodies of one run's pushes. ``wall`` as in `alerts.body`; all alerts fire until ``until_s``."""
+    """One run's pushes, as `Prepared` gives a run's POSTs; all alerts fire until ``until_s``."""
 
-    def __init__(self, naming: Naming, wall: Callable[[float], str], until_s: float) -> None:
+    def __init__(
+        self,
+        naming: Naming,
+        wall: Callable[[float], str],
+        until_s: float,
+        envelope: Callable[[bytes], bytes] = lambda body: body,
+    ) -> None:
         self._naming = naming
         self._wall = wall
         self._until_s = until_s
+        self._envelope = envelope
+
+    def requests(self, posts: Iterable[Sequence[Planned]]) -> list[bytes]:
+        """Return the request of each push."""
+        return [self._envelope(self.body(batch)) for batch in posts]
 
     def body(self, batch: Sequence[Planned]) -> bytes:
         """Return what pushes these alerts, with the labels and annotations of a direct POST."""

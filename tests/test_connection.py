@@ -43,7 +43,9 @@ def test_an_idle_connection_that_closed_is_replaced_before_any_byte_goes_out(mod
         sender = sender_to(server.url)
         first = sender.post(b"one")
         # What has a surplus was not kept at all.
-        wait_until(lambda: not any(map(connection.is_quiet, [line.sock for line in sender.wire.lines.idle])))
+        wait_until(
+            lambda: not any(map(connection.is_quiet, [line.sock for line in sender.wire.lines.pool.idle]))
+        )
         again = sender.post(b"two")
         seen = server.record()
     assert (first.reached, first.status) == ("done", 201)

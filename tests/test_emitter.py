@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -86,21 +86,27 @@ class Stage:
     def give_up(self) -> None:
         self._group.kill()
 
-    def submit(self, body: bytes, done: Callable[[Any, Exchange], None], tag: Any) -> None:
-        def work() -> None:
+    def request(self, body: bytes) -> bytes:
+        return body
+
+    def submit(
+        self, requests: Sequence[bytes], done: Callable[[Any, Exchange], None], tags: Sequence[Any]
+    ) -> None:
+        def work(request: bytes, tag: Any) -> None:
             exchange = Exchange("answer", None, self.clock.now(), None, b"", "answer: given up")
             try:
-                exchange = self.post(body)
+                exchange = self.send(request)
             except RuntimeError as problem:
                 self.failed.append(problem)
             finally:
                 done(tag, exchange)
                 self._after_turn()
 
-        self._group.spawn(work)
+        for request, tag in zip(requests, tags, strict=True):
+            self._group.spawn(work, request, tag)
 
-    def post(self, body: bytes) -> Exchange:
-        ids = [alert["annotations"][ID_ANNOTATION] for alert in json.loads(body)["alerts"]]
+    def send(self, request: bytes) -> Exchange:
+        ids = [alert["annotations"][ID_ANNOTATION] for alert in json.loads(request)["alerts"]]
         numbers = [int(each.rpartition("-")[2]) for each in ids]
         self.posted.append((numbers, self.clock.now()))
         return self._post(self, numbers)

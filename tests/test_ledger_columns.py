@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from pathlib import Path
 
 import histories
@@ -102,7 +101,7 @@ ODD = {
         ("alert 1 begun twice",),
     ),
     "ended twice": (
-        lambda data: _without(frames.SEAL, data) + frames.end([(1, None, 1, 0, 1)]),
+        lambda data: _without(frames.SEAL, data) + frames.end([1], [None], [1e-6], [0], [1]),
         ("alert 1 ended twice",),
     ),
     "another version": (lambda data: b"x" + data, ("is no ledger of this version",)),
@@ -169,7 +168,7 @@ def test_workers_ledgers_are_one_record(tmp_path: Path) -> None:
     planned(tmp_path, 6)
     Ledger(tmp_path / "ledger.bin").seal()
     a, b = Ledger(tmp_path / "ledger-a.bin"), Ledger(tmp_path / "ledger-b.bin")
-    b.begin_post([replace(alerts(1)[0], phase="other"), *alerts(3)], 0.5)
+    b.begin_post([alerts(1)[0]._replace(phase="other"), *alerts(3)], 0.5)
     a.begin_post(alerts(0, 2), 0.5)
     a.end_all(end(0, 2))
     b.end(1, Answer(Outcome.REJECTED, "safe", "HTTP 503"), sent_s=0.6, done_s=0.7, status=503)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings
@@ -49,6 +50,37 @@ def test_spliced_is_the_same_bytes(several: list[list[Planned]], naming: Naming)
     prepared = Prepared(naming, wall)
     for batch in several:
         assert prepared.body(batch) == alerts.body(naming, batch, wall)
+
+
+def plain(body: bytes) -> bytes:
+    return b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+def traced(body: bytes) -> bytes:
+    """An envelope that is another one for each body."""
+    return b"trace: %b\r\n" % body[-40:] + plain(body)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(batches(), min_size=1, max_size=5),
+    st.sampled_from(NAMINGS),
+    st.sampled_from([plain, traced, lambda body: body]),
+)
+def test_a_request_is_the_envelope_of_the_body(
+    several: list[list[Planned]], naming: Naming, envelope: Callable[[bytes], bytes]
+) -> None:
+    """Also where the body's length is another than the template's, or the envelope is never the same."""
+    expected = [envelope(alerts.body(naming, batch, wall)) for batch in several]
+    assert Prepared(naming, wall, envelope).requests(several) == expected
+
+
+def test_a_row_of_neighbours_is_spliced_right() -> None:
+    """Ids and fingerprints of a row are made together: none is another one's, up to ids that are longer."""
+    numbers = [*range(95, 125), *range(9_999_995, 10_000_005), 7, 101]
+    posts = [[Planned(n, n, "", n / 7)] for n in numbers]
+    expected = [plain(alerts.body(NAMING, post, wall)) for post in posts]
+    assert Prepared(NAMING, wall, plain).requests(posts) == expected
 
 
 def test_a_percent_sign_and_a_sentinel_of_its_own_do_no_harm() -> None:

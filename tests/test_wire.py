@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import gevent
+import pytest
 from faulty_server import FaultyServer, wait_until
 
+from chaos_hooks import connection
 from chaos_hooks.clock import RunClock
 from chaos_hooks.exchange import Exchange
 from chaos_hooks.http_response import HttpResponse
@@ -23,8 +25,7 @@ def sender_to(url: str, **changes: Any) -> Sender:
 def collected(sender: Sender, bodies: list[bytes]) -> list[Exchange]:
     """Submit all at once, wait until all are over, and return the exchanges in the order of the bodies."""
     over: dict[int, Exchange] = {}
-    for n, body in enumerate(bodies):
-        sender.submit(body, over.__setitem__, n)
+    sender.submit([sender.request(body) for body in bodies], over.__setitem__, range(len(bodies)))
     wait_until(lambda: len(over) == len(bodies))
     assert sender.pending == 0
     return [over[n] for n in range(len(bodies))]
@@ -51,6 +52,20 @@ def test_what_waits_takes_the_connection_that_comes_free() -> None:
     assert seen.connections == 2
 
 
+@pytest.mark.parametrize("mode", ["idle_fin", "idle_rst", "unasked_fin"])
+def test_several_at_once_take_no_connection_that_closed(mode: str) -> None:
+    """Each is delivered once: the server closed the idle connections between two batches."""
+    with FaultyServer(mode) as server:
+        sender = sender_to(server.url)
+        collected(sender, [b"a", b"b", b"c"])
+        idle = sender.wire.lines.pool.idle
+        wait_until(lambda: not any(connection.is_quiet(line.sock) for line in idle))
+        got = collected(sender, [b"d", b"e"])
+        seen = server.record()
+    assert {e.reached for e in got} == {"done"}
+    assert (sorted(seen.delivered), seen.connections) == (["a", "b", "c", "d", "e"], 5)
+
+
 def test_arrivals_go_on_while_nothing_is_answered() -> None:
     """Each of 40 that fall due while the target hangs is on its way before the first is given up."""
     with FaultyServer("silent") as server:
@@ -63,7 +78,7 @@ def test_arrivals_go_on_while_nothing_is_answered() -> None:
             n = next(due, None)
             if n is None:
                 return None
-            sender.submit(str(n).encode(), lambda _, exchange: over.append(exchange))
+            sender.submit([sender.request(b"%d" % n)], lambda _, exchange: over.append(exchange), [n])
             return sender._clock() + 0.002
 
         sender.pace(take)
@@ -95,7 +110,7 @@ def test_a_closed_wire_ends_when_all_is_over() -> None:
     with FaultyServer("good") as server:
         sender = sender_to(server.url)
         over: list[Exchange] = []
-        sender.submit(b"x", lambda _, exchange: over.append(exchange))
+        sender.submit([sender.request(b"x")], lambda _, exchange: over.append(exchange), [0])
         sender.close()
         loop = sender.wire._greenlet
         assert loop is not None
