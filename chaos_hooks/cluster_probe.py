@@ -17,7 +17,7 @@ class Components:
     containers' starts, and ``exits:NAME`` restarts and pods that went. ``killed`` is 0: it ends none.
     ``pid:NAME`` is another number for each life of a component's only pod.
 
-    Beside that ``pod_ready:POD`` and ``pod_restarts:POD``.
+    Beside that ``pod_of:NAME/POD`` for each that is there, ``pod_ready:POD`` and ``pod_restarts:POD``.
     """
 
     def __init__(self, endpoints: Endpoints) -> None:
@@ -63,6 +63,7 @@ class Components:
             values[f"pid:{name}"] = float(int(found[0].uid.replace("-", "")[:8], 16) + sum(found[0].restarts))
         for pod in found:
             values |= {
+                f"pod_of:{name}/{pod.name}": 1.0,
                 f"pod_ready:{pod.name}": float(pod.ready),
                 f"pod_restarts:{pod.name}": sum(pod.restarts),
             }

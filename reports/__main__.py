@@ -8,7 +8,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from reports import bundle, campaign, campaign_plan, campaign_writing, explanation, writing
+from reports import (
+    bundle,
+    campaign,
+    campaign_plan,
+    campaign_writing,
+    explanation,
+    folder,
+    log_search,
+    writing,
+)
 from reports.campaign_plan import is_campaign
 from reports.campaign_presentation import sentence
 from reports.folder import FolderError
@@ -87,6 +96,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--explain", action="store_true", help="say what would decide each UNKNOWN, as text or json"
     )
+    parser.add_argument(
+        "--grep", metavar="TEXT", help="print the kept logs' lines that hold a text, an id say"
+    )
+    parser.add_argument(
+        "--log-errors", action="store_true", help="count the errors in the kept logs, by the faults' times"
+    )
     parser.add_argument("--list", action="store_true", help="list the runs, newest first, each judged again")
     parser.add_argument("--runs-dir", type=Path, default=RUNS, metavar="DIR", help="where the runs are")
     return parser
@@ -100,6 +115,8 @@ def _wrong(asked: argparse.Namespace) -> str:
         return "--write writes every format into the run's folder; leave --format and --out away"
     if asked.explain and (asked.write or asked.format not in (None, "text", "json")):
         return "--explain is told as text or, with --format json, as data; leave the other options away"
+    if (asked.grep or asked.log_errors) and (asked.write or asked.format or asked.compare or asked.explain):
+        return "--grep and --log-errors only search the logs; leave the other options away"
     if asked.out and len(asked.runs) > 1:
         return "--out holds the report of one run; name one, or use --write"
     if asked.out and not asked.out.parent.is_dir():
@@ -118,6 +135,8 @@ def _one(asked: argparse.Namespace, name: str) -> int:
     path = find(asked.runs_dir, name)
     if asked.explain:
         return _explained(asked, path)
+    if asked.grep or asked.log_errors:
+        return _logs(asked, path)
     if asked.format == bundle.NAME:
         return _bundle(asked, path)
     if is_campaign(path):
@@ -148,6 +167,19 @@ def _explained(asked: argparse.Namespace, path: Path) -> int:
     told = explanation.document if asked.format == "json" else explanation.text
     _print(asked, *writing.attempted("explain", lambda: told(history, verdict)))
     return verdict.exit_code
+
+
+def _logs(asked: argparse.Namespace, path: Path) -> int:
+    """Search the logs of a run; 1 if no line was found."""
+    if is_campaign(path):
+        raise FolderError(f"{path}: is a campaign; name one of its runs")
+    run = folder.description(path)
+    if asked.grep:
+        lines = list(log_search.grep(path, run, asked.grep))
+    else:
+        lines = log_search.errors(path, run, writing.read_run(path).injections)
+    _print(asked, "".join(f"{plain(line)}\n" for line in lines), "")
+    return 0 if lines else 1
 
 
 def _campaign(asked: argparse.Namespace, path: Path) -> int:

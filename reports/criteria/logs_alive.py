@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
-from reports import signals
-from reports.finding import Finding, failed, passed, unknown
+from reports import pod_logs, replicas, signals
+from reports.finding import Finding, Status, failed, passed, unknown
 from reports.history import History
 from reports.interval import Interval
 from reports.log import Log, LogLine
@@ -35,7 +36,39 @@ def check(
     meanwhile = [line for line in timed if on.earliest_s <= (line.at_s or 0.0) <= on.latest_s]
     if contains:
         return _wanted_line(wanted, contains, log, meanwhile)
+    pods = pod_logs.by_pod(history, log, on)
+    if len(pods) > 1:
+        return _every_pod(history, wanted, pods, on, max_gap_s)
     return _no_silence(history, wanted, log, meanwhile, on, max_gap_s)
+
+
+def _every_pod(
+    history: History, wanted: str, pods: dict[str, Log], on: Interval, max_gap_s: float
+) -> Finding:
+    """Judge each pod that was there all the while; a silent one is convicted only if it is known to have got
+    alerts then: they may all have gone to the others."""
+    views = {one.name: replicas.view(history, one) for one in replicas.of(history.observations)}
+    found = {}
+    for name, log in pods.items():
+        meanwhile = [line for line in log.lines if on.earliest_s <= (line.at_s or 0.0) <= on.latest_s]
+        finding = _no_silence(history, wanted, log, meanwhile, on, max_gap_s)
+        view = views.get(name)
+        if finding.status is Status.FAIL and not (
+            view and signals.was_asked(view, on.earliest_s, on.latest_s)
+        ):
+            mend = "let the target name its replicas and map metrics.received: it tells who got alerts"
+            got = f"{finding.got}, and nothing shows that it got alerts"
+            finding = unknown(wanted, got, finding.samples, mend, numbers=finding.numbers)
+        found[name] = finding
+    order = (Status.FAIL, Status.UNKNOWN, Status.PASS)
+    worst = min(found, key=lambda name: order.index(found[name].status))
+    told = tuple(f"{name}: {finding.status.value}: {finding.got}" for name, finding in found.items())
+    return replace(
+        found[worst],
+        got=f"{worst}: {found[worst].got}",
+        samples=sum(finding.samples for finding in found.values()),
+        examples=told,
+    )
 
 
 def _wanted_line(wanted: str, contains: str, log: Log, meanwhile: list[LogLine]) -> Finding:
