@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import statistics
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ from benchmarks.ledger_bench import million
 
 ROUNDS, SECONDS = 5, 2
 LATENESS = ((20 / 60, 3), (200, 1000), (2000, 8000), (5000, 20_000), (20_000, 80_000))
-PARTS = ("speed", "posts", "late", "hang", "ledger")
+PARTS = ("speed", "posts", "late", "hang", "ledger", "truth")
 
 
 def main() -> None:
@@ -49,6 +50,17 @@ def main() -> None:
             late(program, folder, 2000, 18_000, hang_s=5.0)
         if "ledger" in asked.parts:
             print("\n".join(million(folder)))
+        if "truth" in asked.parts:
+            # In a process of its own, with greenlets' patches, as a run has them.
+            command = [
+                sys.executable,
+                "-m",
+                "gevent.monkey",
+                "--module",
+                "benchmarks.truth_bench",
+                str(folder),
+            ]
+            subprocess.run(command, check=True)
 
 
 def compare(

@@ -31,6 +31,7 @@ _LEAD_S = 1.0  # Probes run this long before the first alert, so that what is no
 _NORMAL_S = 15.0  # A Gateway that is not back by then is judged as it is.
 _TRUTH_S = 15.0
 _TRUTH_BROKEN_OFF_S = 5.0
+_READ_PER_S = 2000.0  # Slower than that, and two readings of a large load may not be waited for.
 
 
 class Stage(StrEnum):
@@ -158,6 +159,7 @@ class LiveRun:
         """Heal, collect, close, stop and judge, each step whatever became of the one before."""
         problems = [detail] if detail else []
         for_s = _TRUTH_S if ended == "completed" else _TRUTH_BROKEN_OFF_S
+        for_s += self.scenario.alerts / _READ_PER_S
         steps = (
             self.bench.heal,
             self.bench.drain,

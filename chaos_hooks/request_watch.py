@@ -30,6 +30,11 @@ class RequestWatch:
         self.gaps = 0
         self.error = ""
 
+    @property
+    def seen(self) -> int:
+        """Return how many it has seen so far, whether they are still there or not."""
+        return len(self._seen)
+
     def start(self) -> None:
         """Begin to watch."""
         self._greenlet = gevent.spawn(self._follow)
@@ -66,8 +71,8 @@ class RequestWatch:
 
     def _begin(self) -> str:
         """List what there is; what was seen before and is not there any more was deleted meanwhile."""
-        version, items = self._truth.listed()
-        now = [r for r in (self._truth.resource_of(item, self._naming) for item in items) if r]
+        now: list[Resource] = []
+        version = self._truth.list_resources(self._naming, now)
         there = {resource.uid for resource in now}
         for uid, resource in list(self._seen.items()):
             if uid not in there:

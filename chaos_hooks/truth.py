@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,17 +12,18 @@ import kubernetes.client
 import kubernetes.watch
 import urllib3.exceptions
 
+from chaos_hooks import request_list
 from chaos_hooks.comparison import Sent
 from chaos_hooks.errors import SetupError
 from chaos_hooks.injection import InjectionError
 from chaos_hooks.kubernetes_api import client_of
+from chaos_hooks.request_list import ListError, RequestList
 from reports.history import Member, Resource
 from shapes.alerts import ID_ANNOTATION, Naming
 from shapes.paths import at_path
 from shapes.scenario import Scenario
 from shapes.target import Endpoints, ResourceRules
 
-_PAGE = 500
 _TIMEOUT_S = 10.0
 _WATCH_S = 60
 _BETWEEN_READINGS_S = 0.5
@@ -45,9 +47,11 @@ class Truth:
         except InjectionError as problem:
             raise SetupError(f"endpoints.kubeconfig: {problem}; mend it") from None
         self._api = kubernetes.client.CustomObjectsApi(client)
+        self._list = RequestList(self._api, rules, endpoints)
         self._endpoints = endpoints
         self._rules = rules
         self._sent = Sent(scenario, rules) if scenario else None
+        self._slowest_s = 0.0
 
     def read(self, naming: Naming) -> list[Resource]:
         """Return the run's resources; those of others are left out.
@@ -55,22 +59,45 @@ class Truth:
         Raises:
             TruthError: if the API does not answer as it should.
         """
+        begun_s = time.monotonic()
+        found: list[Resource] = []
+        self.list_resources(naming, found)
+        self._slowest_s = max(self._slowest_s, time.monotonic() - begun_s)
+        return sorted(found, key=lambda r: (r.name, r.uid))
+
+    def list_resources(self, naming: Naming, found: list[Resource]) -> str:
+        """Put the run's resources into a list; return the version from which on their changes follow.
+
+        Raises:
+            TruthError: if the API does not answer as it should.
+        """
+
+        def take(item: Mapping[str, Any]) -> None:
+            if resource := self.resource_of(item, naming):
+                found.append(resource)
+
+        def begin() -> request_list.Take:
+            found.clear()
+            return take
+
         try:
-            found = [self.resource_of(item, naming) for item in self._items()]
+            return self._list.read(begin)
+        except ListError as problem:
+            raise TruthError(str(problem)) from None
         except (TypeError, ValueError, LookupError, AttributeError) as problem:
             what = f"the answer is no list of resources ({type(problem).__name__}: {problem})"
             raise TruthError(f"listing {self._rules.plural}: {what}") from None
-        return sorted((r for r in found if r is not None), key=lambda r: (r.name, r.uid))
 
     def read_until_stable(self, naming: Naming, for_s: float) -> tuple[list[Resource], bool]:
-        """Read until two readings in a row agree; tell whether they did within ``for_s`` seconds.
+        """Read until two readings in a row agree; tell whether they did within ``for_s`` seconds, and as long
+        as three readings take that are as slow as the slowest so far.
 
         Raises:
             TruthError: if the API did not answer at all in that time.
         """
         last: list[Resource] | None = None
         problem: TruthError | None = None
-        with gevent.Timeout(for_s, False):
+        with gevent.Timeout(for_s + 3 * self._slowest_s, False):
             while True:
                 try:
                     now = self.read(naming)
@@ -116,18 +143,6 @@ class Truth:
                 raise TruthError(f"deleting {resource.name}: {type(problem).__name__}") from None
         return len(found)
 
-    def listed(self) -> tuple[str, list[Mapping[str, Any]]]:
-        """Return all objects, whosever they are, and the version from which on their changes follow.
-
-        Raises:
-            TruthError: if the API does not answer as it should.
-        """
-        pages = list(self._pages())
-        # Every page of a list is of the version of the first.
-        return str(pages[0]["metadata"]["resourceVersion"]), [
-            item for page in pages for item in page["items"]
-        ]
-
     def changes(self, version: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Yield what changes after a version, as ADDED, MODIFIED, DELETED or BOOKMARK, until the API ends the
         watch.
@@ -148,33 +163,6 @@ class Truth:
         )
         for event in stream:
             yield event["type"], event["object"]
-
-    def _items(self) -> Iterator[Mapping[str, Any]]:
-        for page in self._pages():
-            yield from page["items"]
-
-    def _pages(self) -> Iterator[Mapping[str, Any]]:
-        more = ""
-        while True:
-            page: Any
-            try:
-                page = self._api.list_namespaced_custom_object(
-                    self._rules.group,
-                    self._rules.version,
-                    self._endpoints.namespace,
-                    self._rules.plural,
-                    limit=_PAGE,
-                    _continue=more,
-                    _request_timeout=_TIMEOUT_S,
-                )
-            except kubernetes.client.ApiException as problem:
-                raise TruthError(f"listing {self._rules.plural}: {problem.status} {problem.reason}") from None
-            except (urllib3.exceptions.HTTPError, OSError) as problem:
-                raise TruthError(f"listing {self._rules.plural}: {type(problem).__name__}") from None
-            yield page
-            more = page["metadata"].get("continue", "")
-            if not more:
-                return
 
 
 def resource_of(item: Mapping[str, Any], naming: Naming, rules: ResourceRules) -> Resource | None:

@@ -18,7 +18,7 @@ from small_server import Request, serving
 
 from chaos_hooks.cluster_probe import Components
 from chaos_hooks.request_watch import RequestWatch
-from chaos_hooks.truth import Truth
+from chaos_hooks.truth import Truth, TruthError
 from shapes.alerts import ID_ANNOTATION, Naming
 from shapes.target import Endpoints, ResourceRules
 
@@ -105,15 +105,29 @@ def test_a_watch_that_is_too_old_begins_anew_and_counts_the_gap(tmp_path: Path) 
     assert patched_process.call("test_cluster_records", "outdated", str(tmp_path)) == [[0, 1], ["rr-1"], True]
 
 
-def test_a_hundred_thousand_requests_are_read_page_by_page(tmp_path: Path) -> None:
-    """Here a fifth of them, in pages of 500 as the API gives them; none twice, none left out."""
-    count, sizes = 20_000, []
+class Pages:
+    """An API with so many requests, in pages as asked for; some lists grow too old between two pages."""
 
-    def answer(request: Request) -> None:
-        begin = int(
-            dict(p.split("=") for p in request.path.partition("?")[2].split("&")).get("continue") or 0
-        )
-        end = min(begin + 500, count)
+    def __init__(self, count: int, too_old: int = 0) -> None:
+        self.count, self.too_old = count, too_old
+        self.sizes: list[int] = []
+        self.watched: list[str] = []
+
+    def __call__(self, request: Request) -> None:
+        asked = dict(part.split("=") for part in request.path.partition("?")[2].split("&"))
+        if "watch" in asked:
+            self.watched.append(asked["resourceVersion"])
+            gone = {
+                "type": "ERROR",
+                "object": {"kind": "Status", "code": 410, "reason": "Expired", "message": "old"},
+            }
+            return request.reply(200, json.dumps(gone) + "\n", Content_Type="application/json")
+        begin = int(asked.get("continue") or 0)
+        if begin and self.too_old and begin >= self.count // 2:
+            self.too_old -= 1
+            self.count -= 1  # Meanwhile one of them went.
+            return request.reply(410, json.dumps({"code": 410}), Content_Type="application/json")
+        end = min(begin + int(asked["limit"]), self.count)
         items = [
             {
                 "metadata": {"name": f"rr-{n:06d}", "uid": f"u{n}"},
@@ -121,18 +135,67 @@ def test_a_hundred_thousand_requests_are_read_page_by_page(tmp_path: Path) -> No
             }
             for n in range(begin, end)
         ]
-        sizes.append(len(items))
-        metadata = {"resourceVersion": "7", **({"continue": str(end)} if end < count else {})}
-        request.reply(
+        self.sizes.append(len(items))
+        # Of a list that goes on, later pages are of the version of the first, whatever was written since.
+        metadata = {"resourceVersion": "7", **({"continue": str(end)} if end < self.count else {})}
+        return request.reply(
             200, json.dumps({"metadata": metadata, "items": items}), Content_Type="application/json"
         )
 
-    with serving(answer) as url:
-        endpoints = Endpoints(kubeconfig=fake_kubeconfig(tmp_path, url), context="kind-test", namespace="n")
-        found = Truth(endpoints, ResourceRules()).read(OURS)
 
-    assert [r.creator for r in found] == list(range(count))
-    assert sizes == [500] * 40
+def truth_of(folder: Path, url: str) -> Truth:
+    """Return what reads them."""
+    endpoints = Endpoints(kubeconfig=fake_kubeconfig(folder, url), context="kind-test", namespace="n")
+    return Truth(endpoints, ResourceRules())
+
+
+def test_many_requests_are_read_page_by_page(tmp_path: Path) -> None:
+    """None twice, none left out; the benchmarks do it with a hundred thousand, of the sandbox's API."""
+    pages = Pages(10_000)
+    with serving(pages) as url:
+        found = truth_of(tmp_path, url).read(OURS)
+
+    assert [r.creator for r in found] == list(range(10_000))
+    assert pages.sizes == [500] * 20
+
+
+def test_a_list_that_grows_too_old_between_two_pages_is_begun_anew(tmp_path: Path) -> None:
+    """What was read of it is of another version, and forgotten."""
+    pages = Pages(2_000, too_old=2)
+    with serving(pages) as url:
+        found = truth_of(tmp_path, url).read(OURS)
+
+    assert [r.creator for r in found] == list(range(1_998))
+    assert len(pages.sizes) == 2 + 2 + 4
+
+
+def test_a_list_that_grows_too_old_again_and_again_is_no_truth(tmp_path: Path) -> None:
+    """It is told, and nothing is made up of its parts."""
+    with (
+        serving(Pages(2_000, too_old=99)) as url,
+        pytest.raises(TruthError, match=r"grew too old between two pages 3 times \(410\)"),
+    ):
+        truth_of(tmp_path, url).read(OURS)
+
+
+def paged(folder: str) -> list[Any]:
+    """Watch after a list of several pages; each watch is too old, as an event of a good answer says."""
+    import gevent
+
+    pages = Pages(1_200, too_old=1)
+    with serving(pages) as url:
+        watch = RequestWatch(truth_of(Path(folder), url), OURS)
+        watch.start()
+        with gevent.Timeout(30):
+            while watch.gaps < 2:
+                gevent.sleep(0.02)
+        watch.stop()
+    return [watch.seen, pages.watched[:2]]
+
+
+def test_a_watch_follows_from_the_version_of_the_first_page(tmp_path: Path) -> None:
+    """However many pages came after it."""
+    assert patched_process.call("test_cluster_records", "paged", str(tmp_path)) == [1_199, ["7", "7"]]
 
 
 def test_pods_are_counted_over_all_their_lives(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from kubernetes_api_server import REQUESTS, RunningServer, remediation_request, running_server
 from small_server import Request, serving
 
-from chaos_hooks import truth
+from chaos_hooks import request_list, truth
 from chaos_hooks.errors import SetupError
 from chaos_hooks.truth import Truth, TruthError, resource_of
 from reports.history import Resource
@@ -52,7 +52,7 @@ def test_all_of_the_run_are_read_over_several_pages(
     server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """None twice, none left out at a page's edge; those of other runs, and of nobody, are not ours."""
-    monkeypatch.setattr(truth, "_PAGE", 3)
+    monkeypatch.setattr(request_list, "PAGE", 3)
     namespace = server.new_namespace()
     for number in range(7):
         create(server, namespace, number)
