@@ -10,26 +10,22 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from chaos_hooks import injection
+from chaos_hooks import drawing
 from chaos_hooks.campaign import Entry
 from chaos_hooks.campaign_record import CampaignRecord
-from chaos_hooks.errors import RecordError, SetupError
+from chaos_hooks.errors import RecordError
 from chaos_hooks.live_run import Result
 from chaos_hooks.options import Options
 from chaos_hooks.trial import Trial, told
 from reports.campaign_plan import CampaignPlan
 from reports.finding import Status
 from reports.verdict import State
-from shapes import reduction, scenario_file, schedule, units
-from shapes.document import DocumentError
+from shapes import reduction, scenario_file, units
 from shapes.fault import Fault
-from shapes.scenario import Scenario
 from shapes.target import Target
-from shapes.units import UnitError
 
 FILE = "exploration.json"
 FORMAT = 1
-_MOST_RUNS = 500
 
 
 class Exploration(CampaignRecord):
@@ -49,6 +45,7 @@ class Exploration(CampaignRecord):
         self._asked: Options
         self._say: Callable[[str], None]
         self._ends_s = 0.0
+        self._left_out = ""  # Why no packets are dropped in the kernel.
 
     @classmethod
     def of(cls, asked: Options, target: Target, say: Callable[[str], None]) -> Exploration:
@@ -59,6 +56,9 @@ class Exploration(CampaignRecord):
         """
         found = cls.begin(Path(asked.runs_dir), [], asked)
         found._asked, found._target, found._say = asked, target, say
+        found._left_out = drawing.kernel_lacks(target)
+        if found._left_out:
+            say(f"--chaos-explore: no packets are dropped in the kernel (netns): {found._left_out}")
         found._ends_s = time.monotonic() + units.duration_s(asked.explore_for)
         found._keep()
         return found
@@ -66,12 +66,11 @@ class Exploration(CampaignRecord):
     def entries(self) -> Iterator[Entry]:
         """Yield what is to be run next, until a schedule failed and was reduced, or the bounds are met."""
         seed = self._asked.explore
-        kinds = schedule.at_hand(injection.names())
         for number in range(self._asked.explore_runs):
             if not self._may_go_on():
                 return
             name = f"explore-{seed}-{number}"
-            trial = yield from self._try(name, "drawn", schedule.compose(seed, number, kinds))
+            trial = yield from self._try(name, "drawn", drawing.faults_of(seed, number, self._left_out))
             if trial.state == State.FAIL:
                 yield from self._reduce(name, trial)
                 return
@@ -159,7 +158,7 @@ class Exploration(CampaignRecord):
         index = len(self.trials)
         self._say(f"\nrun {index + 1} of at most {self._asked.explore_runs}: {how}: {told(faults)}")
         self.trials.append(Trial(name, how, faults))
-        entry = Entry(_scenario(self._asked, name, faults), self._target)
+        entry = Entry(drawing.scenario_of(self._asked, name, faults), self._target)
         self.add(entry)
         yield entry
         return self.trials[index]
@@ -179,7 +178,7 @@ class Exploration(CampaignRecord):
             f"{', '.join(trial.convicted_by)}.",
             f"Replay: {self._replay()}",
         )
-        text = scenario_file.text(_scenario(self._asked, trial.scenario, trial.faults), remarks)
+        text = scenario_file.text(drawing.scenario_of(self._asked, trial.scenario, trial.faults), remarks)
         self._write_file(self.reduced_file, text)
         self._keep()
 
@@ -196,6 +195,7 @@ class Exploration(CampaignRecord):
         document = {
             "format": FORMAT,
             "seed": self._asked.explore,
+            "left_out": {"netns": self._left_out} if self._left_out else {},
             "most_runs": self._asked.explore_runs,
             "most_s": units.duration_s(self._asked.explore_for),
             "complete": self.complete,
@@ -213,36 +213,3 @@ class Exploration(CampaignRecord):
             beside.replace(path)
         except OSError as problem:
             raise RecordError(f"{path}: cannot be written ({problem.strerror}); make room") from None
-
-
-def first(asked: Options, target: Target) -> Scenario:
-    """Return the first schedule that an exploration would run, after a check of all that it was asked for.
-
-    Raises:
-        SetupError, DocumentError: naming the option and the mend.
-    """
-    for flag, value in (
-        ("scenario", asked.scenario),
-        ("pattern", asked.pattern),
-        ("target-url", asked.target_url),
-    ):
-        if value:
-            raise SetupError(f"--chaos-{flag}: {value!r} stands beside --chaos-explore; give one of them")
-    if asked.no_faults:
-        raise SetupError("--chaos-no-faults: leaves an exploration nothing to find; leave one of them out")
-    if asked.pace != "quick":
-        raise SetupError("--chaos-pace: an exploration has timings of its own; leave it out")
-    if target.start is None:
-        raise SetupError(f"--chaos-explore: target {target.name} starts no sandbox; leave --chaos-target out")
-    if not 1 <= asked.explore_runs <= _MOST_RUNS:
-        raise SetupError(f"--chaos-explore-runs: {asked.explore_runs} is not from 1 to {_MOST_RUNS}")
-    try:
-        units.duration_s(asked.explore_for)
-    except UnitError as problem:
-        raise DocumentError(f"--chaos-explore-for: {problem}") from None
-    faults = schedule.compose(asked.explore, 0, schedule.at_hand(injection.names()))
-    return _scenario(asked, f"explore-{asked.explore}-0", faults)
-
-
-def _scenario(asked: Options, name: str, faults: tuple[Fault, ...]) -> Scenario:
-    return schedule.scenario_of(name, asked.seed if asked.seed >= 0 else asked.explore, faults)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from chaos_hooks import alertmanager, campaign_record, exploration, injection, preflight
+from chaos_hooks import alertmanager, campaign_record, drawing, injection, preflight
 from chaos_hooks.campaign import Entry
 from chaos_hooks.campaign_record import CampaignRecord
 from chaos_hooks.errors import SetupError
@@ -70,7 +70,7 @@ def target_of(name: str) -> Target:
 
 def _scenarios(asked: Options, given: Options) -> list[Scenario]:
     if asked.explore >= 0:
-        return [exploration.first(asked, target.find(TARGETS, asked.target or "sandbox"))]
+        return [drawing.first(asked, target.find(TARGETS, asked.target or "sandbox"))]
     load = Asked(asked.pattern, asked.rate, asked.count, asked.duration, asked.alert_name)
     if asked.pattern and asked.scenario:
         raise SetupError(

@@ -53,6 +53,13 @@ KINDS = (
     # Only a Gateway that runs shows that it took the offset, so the clock counts as the Gateway's.
     Kind("clock-ahead", "clock", "gateway", {"skew_s": 65.0}),
 )
+# Where the machine can, every other cut of a proxy's is one in the kernel, at the same times: in nothing else
+# do a seed's schedules differ between machines.
+IN_KERNEL = {
+    "redis-cut": Kind("redis-dropped", "netns", "redis", {"proxy": _REDIS}),
+    "api-cut": Kind("api-dropped", "netns", "kubernetes", {"proxy": "kubernetes-api"}),
+}
+_NAMESPACE = "--network namespace"
 
 
 def at_hand(injectors: Collection[str]) -> tuple[Kind, ...]:
@@ -60,10 +67,13 @@ def at_hand(injectors: Collection[str]) -> tuple[Kind, ...]:
     return tuple(kind for kind in KINDS if kind.inject in injectors)
 
 
-def compose(seed: int, number: int, kinds: Iterable[Kind] = KINDS) -> tuple[Fault, ...]:
+def compose(
+    seed: int, number: int, kinds: Iterable[Kind] = KINDS, *, in_kernel: bool = False
+) -> tuple[Fault, ...]:
     """Return the faults of one schedule, by their begin: two to four, of which at least two overlap.
 
-    Faults of the same dependency never overlap: the second could not be seen to bite.
+    Faults of the same dependency never overlap: the second could not be seen to bite. ``in_kernel`` tells
+    that packets can be dropped there, see `IN_KERNEL`.
 
     Raises:
         DocumentError: if all kinds break the same dependency.
@@ -80,7 +90,7 @@ def compose(seed: int, number: int, kinds: Iterable[Kind] = KINDS) -> tuple[Faul
         if _fit(faults, known) and any(
             overlap_s(a, b) >= _OVERLAP_S for a in faults for b in faults if a != b
         ):
-            return faults
+            return _dropped(seed, number, faults) if in_kernel else faults
 
 
 def scenario_of(name: str, seed: int, faults: tuple[Fault, ...], pace: str = "quick") -> Scenario:
@@ -101,6 +111,7 @@ def scenario_of(name: str, seed: int, faults: tuple[Fault, ...], pace: str = "qu
         alert=alert,
         phases=tuple(Phase(phase, "steady", _RATE_PER_S, for_s) for phase, for_s in spans),
         settle_s=SETTLE_S,
+        start_args=_NAMESPACE if any(fault.inject == "netns" for fault in moved) else "",
         faults=moved,
         promises=tuple(Promise(promise, {}, "--chaos-explore") for promise in _PROMISES),
     )
@@ -128,6 +139,16 @@ def _drawn(chance: random.Random, kind: Kind) -> Fault:
     for_s = kind.least_s + _STEP_S * chance.randint(0, steps)
     at_s = BASELINE_S + _STEP_S * chance.randint(0, int((SPAN_S - for_s) / _STEP_S))
     return Fault(kind.name, kind.inject, at_s, for_s, dict(kind.options))
+
+
+def _dropped(seed: int, number: int, faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
+    chance = random.Random(f"alertstorm kernel {seed} {number}")
+    changed = [IN_KERNEL.get(fault.name) if chance.random() < 0.5 else None for fault in faults]
+    found = (
+        replace(fault, name=kind.name, inject=kind.inject, options=dict(kind.options)) if kind else fault
+        for fault, kind in zip(faults, changed, strict=True)
+    )
+    return tuple(sorted(found, key=_by_begin))
 
 
 def _fit(faults: tuple[Fault, ...], kinds: tuple[Kind, ...]) -> bool:

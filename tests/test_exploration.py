@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from chaos_hooks import exploration, planning
+from chaos_hooks import drawing, exploration, planning
 from chaos_hooks.errors import SetupError
 from chaos_hooks.exploration import Exploration
 from chaos_hooks.live_run import Result
@@ -25,6 +25,12 @@ from shapes.scenario import Scenario
 from shapes.schedule import compose, from_start, overlap_s
 
 Runner = Callable[[Scenario], tuple[State | None, str]]
+
+
+@pytest.fixture(autouse=True)
+def no_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is drawn does not depend on the machine that runs the test."""
+    monkeypatch.setattr(drawing, "kernel_lacks", lambda _: "there is no nft")
 
 
 def options(runs: Path, **changes: Any) -> Options:
@@ -101,6 +107,31 @@ def test_schedules_follow_from_the_seed_until_the_bound(tmp_path: Path) -> None:
     assert found.complete
     assert not found.reduced_file.exists()
     assert found.summary().endswith("no schedule failed")
+
+
+def test_packets_are_dropped_in_the_kernel_where_that_can_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a sandbox with a network of its own, and told with the reason where it is left out."""
+    seen: list[Scenario] = []
+
+    def passes(told: Scenario) -> tuple[State | None, str]:
+        seen.append(told)
+        return State.PASS, ""
+
+    without = explore(tmp_path / "without", passes, explore_runs=10)
+    monkeypatch.setattr(drawing, "kernel_lacks", lambda _: "")
+    explore(tmp_path / "with", passes, explore_runs=10)
+    inject = [{fault.inject for fault in told.faults} for told in seen]
+
+    assert json.loads((without.folder / exploration.FILE).read_text())["left_out"] == {
+        "netns": "there is no nft"
+    }
+    assert not any("netns" in each for each in inject[:10])
+    assert any("netns" in each for each in inject[10:])
+    assert [told.start_args for told in seen] == [
+        "--network namespace" if "netns" in each else "" for each in inject
+    ]
 
 
 def test_the_reduction_ends_with_its_bounds_and_says_so(tmp_path: Path) -> None:

@@ -159,6 +159,20 @@ def test_only_what_is_at_hand_is_drawn() -> None:
         compose(5, 0, schedule.at_hand(["throttle"]))
 
 
+@settings(max_examples=60, deadline=None)
+@given(SEEDS, st.integers(0, 40))
+def test_in_the_kernel_a_seed_draws_the_same_but_for_some_cuts(seed: int, number: int) -> None:
+    """The same faults at the same times; a cut of a proxy's is one in the kernel, or stays what it is."""
+    plain, got = compose(seed, number), compose(seed, number, in_kernel=True)
+    same = {kind.name: name for name, kind in schedule.IN_KERNEL.items()}
+
+    assert got == compose(seed, number, in_kernel=True)
+    assert {(f.at_s, f.for_s, same.get(f.name, f.name)) for f in got} == {
+        (f.at_s, f.for_s, f.name) for f in plain
+    }
+    assert all((f.inject == "netns") == (f.name in same) for f in got)
+
+
 @settings(max_examples=80, deadline=None)
 @given(SEEDS, st.data())
 def test_what_fails_only_while_two_overlap_is_reduced_to_these_two(seed: int, data: st.DataObject) -> None:
