@@ -93,7 +93,8 @@ def skipped(scenario: Scenario) -> dict[str, str]:
 def command(options: Options, scenario: Scenario) -> str:
     """Return the line that repeats a run, however it was started: options may stand in the environment, a
     config file or the web form."""
-    plan = {} if options.pattern else {"scenario": scenario.name, "pace": scenario.pace}
+    named = options.scenario if "/" in options.scenario else scenario.name
+    plan = {} if options.pattern else {"scenario": named, "pace": scenario.pace}
     given = {**asdict(options), "pace": "", **plan, "seed": scenario.seed}
     words = ["locust", "--headless"]
     for name, value in given.items():

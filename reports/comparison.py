@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
-from reports import folder as run_folder
+from reports.comparable import unlike
 from reports.finding import Finding
 from reports.history import History, Outcome, Run
 from reports.interval import Interval
@@ -52,38 +50,11 @@ class Comparison:
     differs: tuple[str, ...]
 
 
-def plan_hash(run: Run) -> str:
-    """Return twelve hex digits that runs of the same plan share: scenario, pace, phases, faults, promises and
-    number of alerts, and the target by its name. The seed, versions and the target's facts are left out."""
-    plan = {
-        key: value
-        for key, value in asdict(run).items()
-        if key in ("scenario", "pace", "target", "planned", "faults_planned", "faults_disabled")
-    }
-    plan["phases"] = [asdict(phase) for phase in run.phases]
-    plan["promises"] = [asdict(asked) for asked in run.promises]
-    text = json.dumps(plan, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+@dataclass(frozen=True, slots=True)
+class NoComparison:
+    """That there is no run to put beside a run, and why."""
 
-
-def earlier(folder: Path) -> Path | None:
-    """Return the last run before a folder's that had the same plan and came to its end; None without one.
-
-    Raises:
-        FolderError: if the folder is no run's.
-    """
-    own = run_folder.description(folder)
-    found: list[tuple[str, str, Path]] = []
-    for path in folder.resolve().parent.iterdir():
-        if path.is_symlink() or path.name == folder.resolve().name or not _completed(path):
-            continue
-        try:
-            run = run_folder.description(path)
-        except run_folder.FolderError:
-            continue
-        if run.started_at < own.started_at and plan_hash(run) == plan_hash(own):
-            found.append((run.started_at, path.name, path))
-    return max(found)[2] if found else None
+    why: str
 
 
 def figures(history: History, verdict: Verdict) -> Figures:
@@ -108,13 +79,6 @@ def compare(before: Figures, now: Figures) -> Comparison:
     deltas.append(_latency(before.latency_p95_s, now.latency_p95_s))
     run = before.run
     return Comparison(run.run_id, run.started_at, before.state, tuple(deltas), _differs(run, now.run))
-
-
-def _completed(path: Path) -> bool:
-    try:
-        return bool(json.loads((path / "end.json").read_text(encoding="utf-8"))["ended"] == "completed")
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
 
 
 def _worst(verdict: Verdict, criterion: str) -> Interval | None:
@@ -163,11 +127,10 @@ def _latency(before_s: float | None, now_s: float | None) -> Delta:
 
 
 def _differs(before: Run, now: Run) -> tuple[str, ...]:
-    found = []
-    if plan_hash(before) != plan_hash(now):
-        keys = ("scenario", "pace", "target", "planned", "faults_disabled", "phases", "promises")
-        names = [key for key in keys if getattr(before, key) != getattr(now, key)]
-        found.append(f"not the same plan: {', '.join(names)} differ")
+    plan = unlike(before, now)
+    found = [plan] if plan else []
+    if _options(before) != _options(now):
+        found.append(f"options then: {before.command or 'not recorded'}")
     if before.seed != now.seed:
         found.append(f"seed {before.seed} then, {now.seed} now")
     for name in sorted({*before.versions, *now.versions}):
@@ -175,3 +138,8 @@ def _differs(before: Run, now: Run) -> tuple[str, ...]:
         if then != here:
             found.append(f"{name} {then} then, {here} now")
     return tuple(found)
+
+
+def _options(run: Run) -> str:
+    """Return a run's command without its seed, which is told by itself."""
+    return re.sub(r" --chaos-seed \S+", "", run.command)

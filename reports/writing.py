@@ -11,12 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
-from reports import comparison, formats
+from reports import comparable, comparison, formats
 from reports import folder as run_folder
-from reports.comparison import Comparison
+from reports.comparison import Comparison, NoComparison
 from reports.history import History
 from reports.presentation import plain
 from reports.verdict import Verdict, judge
+
+Beside = Comparison | NoComparison
 
 
 class UnknownFormatError(LookupError):
@@ -77,7 +79,7 @@ def write_all(folder: Path) -> Verdict:
 
 
 def rendered(
-    name: str, history: History, verdict: Verdict, compared: Comparison | None = None
+    name: str, history: History, verdict: Verdict, compared: Beside | None = None
 ) -> tuple[str, str]:
     """Return a report and no problem, or no report and the problem as one line."""
     return attempted(name, lambda: _render(load_format(name), history, verdict, compared))
@@ -93,13 +95,13 @@ def attempted(name: str, make: Callable[[], str]) -> tuple[str, str]:
 
 def beside_earlier(
     folder: Path, history: History, verdict: Verdict, other: Path | None = None
-) -> tuple[Comparison | None, str]:
-    """Return the run beside another one (the last before it with the same plan, unless ``other`` is named),
-    None if there is none; and no problem, or the problem as one line."""
+) -> tuple[Beside | None, str]:
+    """Return the run beside another one (the last before it that it may be compared with, unless ``other`` is
+    named), or why there is none; and no problem, or None and the problem as one line."""
     try:
-        path = other or comparison.earlier(folder)
+        path, why = (other, "") if other else comparable.earlier(folder)
         if path is None:
-            return None, ""
+            return NoComparison(why), ""
         before = read_run(path)
         then = comparison.figures(before, judge(before))
         return comparison.compare(then, comparison.figures(history, verdict)), ""
@@ -133,7 +135,7 @@ def stored_sentence(folder: Path) -> str:
         return "no verdict: the run did not get that far"
 
 
-def _render(module: ModuleType, history: History, verdict: Verdict, compared: Comparison | None) -> str:
+def _render(module: ModuleType, history: History, verdict: Verdict, compared: Beside | None) -> str:
     if "compared" in inspect.signature(module.render).parameters:
         return str(module.render(history, verdict, compared=compared))
     return str(module.render(history, verdict))
@@ -143,9 +145,7 @@ def _not_made(what: str, problem: Exception) -> str:
     return plain(f"{what}: not made: {type(problem).__name__}: {problem}")
 
 
-def _write_one(
-    folder: Path, name: str, history: History, verdict: Verdict, compared: Comparison | None
-) -> str:
+def _write_one(folder: Path, name: str, history: History, verdict: Verdict, compared: Beside | None) -> str:
     # A format that cannot even be imported is no different from one that raises.
     file, problem = attempted(name, lambda: str(getattr(load_format(name), "FILE", "")))
     if not file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from rendered import VERDICTS, Page
 
 from reports import __main__ as command
-from reports import comparison, writing
+from reports import comparable, comparison, writing
 from reports.comparison import Comparison, Delta
 from reports.history import History
 from reports.interval import Interval
@@ -32,19 +33,56 @@ def compared(before: History, now: History) -> Comparison:
 
 
 def test_the_last_run_before_it_with_the_same_plan_that_came_to_its_end(tmp_path: Path) -> None:
-    """Not one of another pace, not a later one, not one that was broken off, nor itself."""
+    """Not one of another pace or with other faults, not a later one, not one that was broken off or INVALID,
+    nor itself."""
     histories.keep(on(1), tmp_path / "first")
     histories.keep(on(2, seed=8), tmp_path / "second")
     histories.keep(on(3, pace="plan"), tmp_path / "slow")
     histories.keep(replace(on(3), ended="interrupted"), tmp_path / "broken-off")
+    other = histories.injection(asked_at_s=1.0)
+    histories.keep(replace(on(3), injections=(other,)), tmp_path / "other-fault")
+    invalid = histories.injection(bit=False)
+    writing.write_all(histories.keep(replace(on(3), injections=(invalid,)), tmp_path / "invalid"))
     own = histories.keep(on(4), tmp_path / "own")
     histories.keep(on(5), tmp_path / "later")
     (tmp_path / "no-run").mkdir()
     (tmp_path / "latest").symlink_to("second")
 
-    assert comparison.earlier(own) == tmp_path / "second"
-    assert comparison.earlier(tmp_path / "first") is None
-    assert comparison.earlier(tmp_path / "slow") is None
+    assert comparable.earlier(own) == (tmp_path / "second", "")
+    for name in ("first", "second"):
+        shutil.rmtree(tmp_path / name)
+    path, why = comparable.earlier(own)
+    assert path is None
+    head, _, told = why.partition(": ")
+    assert head == "of 4 earlier runs of redis-master-failure beside it"
+    assert set(told.split("; ")) == {
+        "1 not the same plan: pace differ",
+        "1 interrupted",
+        "1 other faults",
+        "1 INVALID",
+    }
+    shutil.rmtree(tmp_path / "slow")
+    assert comparable.earlier(tmp_path / "invalid") == (
+        None,
+        "there is no earlier run of redis-master-failure beside it",
+    )
+
+
+def test_why_there_is_nothing_to_compare_with_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In every report for people, and to programs."""
+    histories.keep(on(1, pace="plan"), tmp_path / "slow")
+    own = histories.keep(on(2), tmp_path / "own")
+    writing.write_all(own)
+    command.main([str(own)])
+    why = "of 1 earlier run of redis-master-failure beside it: 1 not the same plan: pace differ"
+
+    assert f"compared with no run: {why}" in capsys.readouterr().out
+    assert why in " ".join(Page((own / "report.html").read_text()).words)
+    assert "Compared with no run: of 1 earlier run" in (own / "report.md").read_text()
+    told = json.loads((own / "verdict.json").read_text())
+    assert (told["compared"], told["not_compared"]) == (None, why)
 
 
 def test_what_differs_beside_the_plan_is_said() -> None:
@@ -52,6 +90,8 @@ def test_what_differs_beside_the_plan_is_said() -> None:
     newer = on(2, seed=8, versions={"alertstorm": "0.2.0", "locust": "2.47.0"})
 
     assert compared(on(1), newer).differs == ("seed 7 then, 8 now", "alertstorm 0.1.0 then, 0.2.0 now")
+    options = compared(on(1, command="locust --x --chaos-seed 7"), on(2, command="locust --chaos-seed 8"))
+    assert options.differs == ("options then: locust --x --chaos-seed 7",)
     other = compared(on(1, pace="plan"), on(2))
     assert other.differs == ("not the same plan: pace differ",)
 
@@ -126,7 +166,7 @@ def test_a_comparison_that_breaks_costs_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It is one line on stderr; the verdict and the reports stand."""
-    monkeypatch.setattr(comparison, "earlier", lambda _: 1 / 0)
+    monkeypatch.setattr(comparable, "earlier", lambda _: 1 / 0)
     own = histories.keep(on(1), tmp_path / "own")
 
     assert writing.write_all(own).exit_code == 0

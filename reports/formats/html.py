@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from reports import pages, strips
 from reports.chart import Chart, chart
-from reports.comparison import Comparison
+from reports.comparison import Comparison, NoComparison
 from reports.history import History
 from reports.offenders import stories
 from reports.presentation import (
@@ -42,7 +42,7 @@ _LABELS = {
 }
 
 
-def render(history: History, verdict: Verdict, compared: Comparison | None = None) -> str:
+def render(history: History, verdict: Verdict, compared: Comparison | NoComparison | None = None) -> str:
     """Return the page; every text in it is escaped by the template, and the chart's data by `_embedded`."""
     drawn = chart(history, verdict)
     ids = lost_ids(history, verdict)
@@ -67,7 +67,8 @@ def render(history: History, verdict: Verdict, compared: Comparison | None = Non
         reproduce=reproduce(history),
         ranges=strips.rows(history),
         ranges_of=strips.source(history),
-        compared=compared,
+        compared=compared if isinstance(compared, Comparison) else None,
+        alone=compared.why if isinstance(compared, NoComparison) else "",
         got=got,
         adds_up=verdict.account.adds_up,
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from reports.comparison import Comparison, plan_hash
+from reports.comparable import plan_hash
+from reports.comparison import Comparison, NoComparison
 from reports.documents import dumped, finding_document
 from reports.history import Attempt, History, Injection
 from reports.interval import Interval
@@ -14,7 +15,7 @@ FILE = "verdict.json"
 SCHEMA = "alertstorm/verdict/v1"
 
 
-def render(history: History, verdict: Verdict, compared: Comparison | None = None) -> str:
+def render(history: History, verdict: Verdict, compared: Comparison | NoComparison | None = None) -> str:
     """Return the document; the same history gives the same bytes. Numbers that are not finite become null."""
     document = {
         "schema": SCHEMA,
@@ -27,7 +28,8 @@ def render(history: History, verdict: Verdict, compared: Comparison | None = Non
         "findings": [finding_document(f) for f in verdict.findings],
         "injections": [_injection(i) for i in history.injections],
         "timings": _timings(history),
-        "compared": None if compared is None else _compared(compared),
+        "compared": _compared(compared) if isinstance(compared, Comparison) else None,
+        "not_compared": compared.why if isinstance(compared, NoComparison) else "",
     }
     return dumped(document)
 

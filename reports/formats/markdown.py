@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reports import strips
-from reports.comparison import Comparison
+from reports.comparison import Comparison, NoComparison
 from reports.finding import Finding, Status
 from reports.history import History
 from reports.markup import code, escape, table
@@ -29,7 +29,7 @@ FILE = "report.md"
 _COMMENT, _CELL, _IDS_IN_SIGHT = 65_000, 400, 10
 
 
-def render(history: History, verdict: Verdict, compared: Comparison | None = None) -> str:
+def render(history: History, verdict: Verdict, compared: Comparison | NoComparison | None = None) -> str:
     """Return the whole report; lost ids are left out only when they do not fit a comment, and it says so."""
     before = [
         f"## {escape(clip(verdict.sentence, 2 * _CELL))}",
@@ -123,9 +123,11 @@ def _faults(history: History) -> list[str]:
     return ["### Faults\n\n" + table(("fault", "asked", "really", "took effect", "evidence"), rows)]
 
 
-def _compared(compared: Comparison | None) -> list[str]:
+def _compared(compared: Comparison | NoComparison | None) -> list[str]:
     if compared is None:
         return []
+    if isinstance(compared, NoComparison):
+        return [f"Compared with no run: {escape(clip(compared.why, _CELL))}."]
     rows = [(d.label, escape(d.before), escape(d.now), escape(d.change)) for d in compared.deltas]
     head = (
         f"### Compared with the run before\n\n{code(compared.run_id)}, {compared.state}, "

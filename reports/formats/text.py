@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from reports.comparison import Comparison
+from reports.comparison import Comparison, NoComparison
 from reports.finding import Finding, Status
 from reports.history import History
 from reports.presentation import EXAMPLES, accounting_lines, accounting_notes, clip, more, plain
@@ -13,7 +13,7 @@ from reports.verdict import Verdict
 _WANTED_WIDTH, _GOT_WIDTH, _EXAMPLE_WIDTH, _LONGEST = 36, 48, 160, 600
 
 
-def render(history: History, verdict: Verdict, compared: Comparison | None = None) -> str:
+def render(history: History, verdict: Verdict, compared: Comparison | NoComparison | None = None) -> str:
     """Return the sentence, the criteria with the worst first, and the accounting."""
     run = history.run
     lines = [clip(plain(verdict.sentence), _LONGEST), ""]
@@ -28,7 +28,9 @@ def render(history: History, verdict: Verdict, compared: Comparison | None = Non
     return "\n".join(lines) + "\n"
 
 
-def _compared(compared: Comparison) -> list[str]:
+def _compared(compared: Comparison | NoComparison) -> list[str]:
+    if isinstance(compared, NoComparison):
+        return ["", plain(f"compared with no run: {compared.why}")]
     head = plain(f"compared with {compared.run_id} ({compared.state}, {compared.started_at}):")
     lines = [f"  {d.label}: {d.before} -> {d.now} ({d.change})" for d in compared.deltas]
     return ["", head, *lines, *(plain(f"  {each}") for each in compared.differs)]
