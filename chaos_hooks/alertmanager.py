@@ -111,13 +111,13 @@ class Alertmanager:
         return Observation(messenger.HELD, asked_s, clock.now(), True, values)
 
     def wait_delivered(self, clock: RunClock, say: Callable[[str], None]) -> None:
-        """Return when it owes nothing, or is gone for so long as it may keep an alert back, or after three
-        times as long, and a minute. Only the judge decides whether it owed something at the end."""
+        """Return when it owes nothing, or is gone for so long as it may keep an alert back, or when three of
+        its flushes and a minute are over. Only the judge decides whether it owed something at the end."""
         ask, begun_s = self.question(), clock.now()
         longest_s = self.pace.longest_s
         say(f"waiting for Alertmanager to deliver, {longest_s:g} s at least")
         good: list[Observation] = []
-        while (now_s := clock.now()) < begun_s + 3 * longest_s + 60.0:
+        while (now_s := clock.now()) < begun_s + 3 * (longest_s + self.pace.flush_s) + 60.0:
             try:
                 good.append(Observation(messenger.PROBE, now_s, clock.now(), True, ask()))
             except (requests.RequestException, ValueError):

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import requests
 
-from chaos_hooks import alertmanager, caveats, experiment, injection, permissions, preflight, replica_probes
+from chaos_hooks import (
+    alertmanager,
+    caveats,
+    description,
+    experiment,
+    injection,
+    permissions,
+    preflight,
+    replica_probes,
+)
 from chaos_hooks.campaign import Entry
 from chaos_hooks.clock import RunClock
 from chaos_hooks.errors import SetupError
@@ -123,8 +132,11 @@ def _injectors(entry: Entry, endpoints: Endpoints) -> Iterator[Found]:
 
 
 def _undecided(entry: Entry, endpoints: Endpoints) -> list[str]:
-    found = rehearsal.undecidable(entry.scenario, entry.target, endpoints)
-    told = [f"UNKNOWN whatever happens: {f.criterion}: {f.got}; {f.mend}" for f in found]
+    skipped = description.skipped(entry.scenario)
+    asked = tuple(p for p in entry.scenario.promises if p.criterion not in skipped)
+    found = rehearsal.undecidable(replace(entry.scenario, promises=asked), entry.target, endpoints)
+    told = [f"SKIPPED: {name}: {why}" for name, why in skipped.items()]
+    told += [f"UNKNOWN whatever happens: {f.criterion}: {f.got}; {f.mend}" for f in found]
     count = len(entry.scenario.promises)
     return told or [
         f"each of the {count} criteria could be decided against this target, as far as its file tells"

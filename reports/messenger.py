@@ -22,6 +22,7 @@ COUNTS = (BEGUN, GIVEN_UP, TRIES, FAILED_TRIES)
 # The facts of the target by which a run is known to go through one, and how long it waits before it posts.
 FACT, WAIT_FACT, INTERVAL_FACT = "through", "alertmanager_group_wait_s", "alertmanager_group_interval_s"
 SLACK_S = 1.0  # A flush begins a little after it is due, and what it begins is counted a little later.
+LEAST_FLUSH_S = 10.0  # notify.MinTimeout
 MEND = "see logs/alertmanager.log and its metrics; keep it up, route the alerts to the Gateway, silence none"
 
 
@@ -36,6 +37,11 @@ class Pace:
     def longest_s(self) -> float:
         """Return how long after a push its notification has begun, and after a failure the next one."""
         return max(self.group_wait_s, self.group_interval_s) + SLACK_S
+
+    @property
+    def flush_s(self) -> float:
+        """Return how long it tries until it gives a notification up, or a try that hangs has failed."""
+        return max(self.group_interval_s, LEAST_FLUSH_S) + SLACK_S
 
 
 def stands_between(history: History) -> bool:
@@ -66,6 +72,19 @@ def owed(good: Iterable[Observation], pushed_s: float, pace: Pace) -> str:
     lacks = [name for name in COUNTS if name not in last.values]
     if lacks:
         return f"Alertmanager's metrics have no {' and no '.join(lacks)}"
+    why = _by_counts(looks, pushed_s, pace)
+    if not why:
+        return ""
+    # What is begun of resolved alerts that nobody wants to hear of is counted, and never tried, so that the
+    # counts may never meet. But what is not delivered fails again and again: in time each failure is seen.
+    failed_s = _last_rise_s(looks, FAILED_TRIES)
+    since_s = max(pushed_s, failed_s or 0.0)
+    return "" if last.asked_s >= since_s + pace.longest_s + pace.flush_s else why
+
+
+def _by_counts(looks: list[Observation], pushed_s: float, pace: Pace) -> str:
+    """Return what its counts leave open; they may say too much, and never too little."""
+    last = looks[-1]
     on = under_way(last.values)
     if on > 0:
         return f"Alertmanager was still trying to deliver {on:g} notifications at {last.answered_s:.1f} s"

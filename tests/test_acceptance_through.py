@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import yaml
-from locust_process import Ended, locust, statuses, verdict
+from locust_process import HOME, Ended, locust, statuses, verdict
+from sandbox_runner import ready, spawn
 
 from chaos_hooks.alertmanager import PROGRAMS
 
@@ -125,3 +128,43 @@ def test_an_alertmanager_that_dies_convicts_and_acquits_nobody(tmp_path: Path) -
     assert "messenger_whole: Alertmanager was started anew" in found["sentence"]
     assert found["account"]["unsent"] > 0
     assert json.loads((folder / "end.json").read_text())["ended"] == "completed"
+
+
+def test_somebody_elses_alertmanager_is_left_as_it_was(tmp_path: Path) -> None:
+    """Named by a target file: the alerts end with the run, and a next one passes; a silence is INVALID."""
+    keeper = spawn("--alertmanager", "on", "--alertmanager-group-interval", "1s")
+    try:
+        event = ready(keeper).event
+        at = {key: event[key] for key in ("gateway_url", "kubeconfig", "namespace")}
+        at |= {key: event[key] for key in ("alertmanager_url", "alertmanager_receiver")}
+        mine: dict[str, Any] = yaml.safe_load((HOME / "scenarios/targets/sandbox.yaml").read_text())
+        del mine["start"]
+        (tmp_path / "mine.yaml").write_text(yaml.safe_dump({**mine, "endpoints": at}))
+        said = []
+        for number in range(3):
+            if number == 2:
+                silence(at["alertmanager_url"])
+            (tmp_path / str(number)).mkdir()
+            ended, folder = run(
+                tmp_path / str(number),
+                [{"name": "load", "rate": "10/s", "for": "1s"}],
+                *("--chaos-target", str(tmp_path / "mine.yaml")),
+                start_args="",
+            )
+            said.append((ended.code, verdict(folder)["sentence"]))
+            left = requests.get(f"{at['alertmanager_url']}/api/v2/alerts", timeout=10).json()
+            assert left == [], ended.output
+    finally:
+        keeper.communicate(timeout=60)
+
+    assert [code for code, _ in said] == [0, 0, 3], said
+    assert "sends only 0 of 10 alerts: the others are silenced or inhibited" in said[2][1]
+
+
+def silence(url: str) -> None:
+    """Let Alertmanager send nothing of our alerts for an hour."""
+    now = datetime.now(UTC)
+    ours = {"name": "alertname", "value": "PodCrashed", "isRegex": False, "isEqual": True}
+    spell = {"startsAt": now.isoformat(), "endsAt": (now + timedelta(hours=1)).isoformat()}
+    posted = {"matchers": [ours], **spell, "createdBy": "a test", "comment": "hush"}
+    assert requests.post(f"{url}/api/v2/silences", json=posted, timeout=10).ok

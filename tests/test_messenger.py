@@ -132,6 +132,22 @@ def test_what_it_owes() -> None:
     )
 
 
+def test_counts_that_never_meet_are_waited_out() -> None:
+    """What is begun of resolved alerts is never tried; a failure would be seen within a pause and a flush."""
+    pace = Pace(group_wait_s=0.0, group_interval_s=1.0)
+    apart = {**QUIET, "notifications": 83.0}
+
+    def look(at_s: float, **more: float) -> Observation:
+        return Observation("alertmanager", at_s, at_s, True, {**apart, **more})
+
+    assert (pace.longest_s, pace.flush_s) == (2.0, 11.0)
+    assert messenger.owed([look(0.0), look(18.0)], 5.0, pace) == ""
+    assert "still trying to deliver 80" in messenger.owed([look(0.0), look(17.9)], 5.0, pace)
+    failing = [look(0.0), look(6.0, tries=4.0, tries_failed=1.0)]
+    assert messenger.owed([*failing, look(18.9, tries=4.0, tries_failed=1.0)], 5.0, pace)
+    assert not messenger.owed([*failing, look(19.0, tries=4.0, tries_failed=1.0)], 5.0, pace)
+
+
 def test_it_tells_how_much_it_had_to_do() -> None:
     """The growth of its counters over the run."""
     told = through(grows(1.0, notifications=6.0, tries=9.0, tries_failed=3.0))
