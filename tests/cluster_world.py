@@ -40,7 +40,7 @@ class World:
         self.target = folder / "cluster.yaml"
         document = yaml.safe_load((HOME / "scenarios/targets/sandbox.yaml").read_text())
         del document["start"]
-        gateway = announced["gateway_url"]
+        gateway = self.gateway_url = announced["gateway_url"]
         document |= {
             "title": "The sandbox's parts behind a cluster's API",
             "faults_in": "cluster",
@@ -72,6 +72,16 @@ class World:
         name = _STANDS_FOR.get(pod, "gateway")
         answer = requests.post(f"{self._control}/components/{name}/{verb}", json=body, timeout=30)
         assert answer.status_code == 200, answer.text
+
+    def as_release(self, name: str, **endpoints: str) -> Path:
+        """Return a shipped target's own file, whose endpoints lead here."""
+        document = yaml.safe_load((HOME / f"scenarios/targets/{name}.yaml").read_text())
+        document["endpoints"] = yaml.safe_load(self.target.read_text())["endpoints"] | endpoints
+        document["endpoints"]["pods"] = {"gateway": "app=gateway", "redis-primary": "app=redis,role=master"}
+        document["allow"]["namespaces"].append(document["endpoints"]["namespace"])
+        path = self.target.with_name(f"{name}.yaml")
+        path.write_text(yaml.safe_dump(document))
+        return path
 
     def with_replicas(self, urls: list[str], by: str = "api-proxy") -> None:
         """Let the Gateway be so many pods, each of which listens where its URL says."""

@@ -182,8 +182,8 @@ class FakeCluster:
             case "DELETE", ["api", "v1", "namespaces", namespace, "pods", name]:
                 return 200, self._delete_pod(namespace, name, body or {})
             case "GET", ["api", "v1", "namespaces", _, "events"]:
-                uid = query["fieldSelector"].removeprefix("involvedObject.uid=")
-                found = [e for e in self.events if e["involvedObject"]["uid"] == uid]
+                uid = query.get("fieldSelector", "").removeprefix("involvedObject.uid=")
+                found = [e for e in self.events if not uid or e["involvedObject"]["uid"] == uid]
                 return 200, {"kind": "EventList", "apiVersion": "v1", "metadata": {}, "items": found}
             case _, ["apis", "chaos-mesh.org", "v1alpha1", "namespaces", namespace, plural, *rest]:
                 return self.chaos.answer(method, namespace, plural, rest[0] if rest else "", query, body)

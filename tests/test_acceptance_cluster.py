@@ -10,6 +10,7 @@ import cluster_world
 import pytest
 from cluster_world import World
 from locust_process import HOME, interrupt, locust, statuses
+from plan_front import speaking_as_planned
 
 from reports import folder as run_folder
 
@@ -62,3 +63,18 @@ def test_a_killed_run_is_swept_by_the_next_start(world: World, tmp_path: Path) -
 
     assert "swept primary-down of short-cluster-" in ended.output
     assert world.cluster.chaos.objects == {}
+
+
+def test_a_gateway_after_the_plan_to_the_letter_passes(world: World, tmp_path: Path) -> None:
+    """The shipped target `plan`: its path, answers, metrics and fields, on a Gateway that speaks so."""
+    with speaking_as_planned(world.gateway_url) as endpoints:
+        target = ["--chaos-target", str(world.as_release("plan", **endpoints))]
+        with locust(tmp_path / "runs", "--headless", "--chaos-scenario", SHORT, *target) as process:
+            ended = process.wait()
+    assert ended.code == 0, ended.output
+    folder = process.run_folder()
+    assert set(statuses(folder).values()) == {"PASS"}
+    run = run_folder.read(folder)
+    assert run.run.target == "Gateway as the chaos plan has it"
+    seen = {key for o in run.samples("metrics") for key in o.values}
+    assert {"breaker.redis", "breaker.kubernetes", "fallbacks", "breaker_opened.redis"} <= seen
