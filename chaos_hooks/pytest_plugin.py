@@ -8,6 +8,7 @@ headless Locust process; its run's folder stays, and the failure says where.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from reports.verdict import State, judge
 _HOME = Path(__file__).resolve().parent.parent
 _FOLDER = "scenarios"
 _LAST_LINES = 15
+_SKIPPED = re.compile(r"^\S+ is skipped: (.*)$", re.MULTILINE)
 
 
 class ChaosFailure(Exception):
@@ -88,6 +90,8 @@ class ScenarioItem(pytest.Item):
         made = sorted(_folders(runs) - before)
         if done.returncode == 0 and not made:
             raise ChaosFailure("Locust ended with 0, and left no run that could be judged")
+        if done.returncode == 3 and not made and (why := _SKIPPED.search(done.stdout)):
+            pytest.skip(plain(why[1]))
         if done.returncode not in (0, 1, 3) or not made:
             raise ChaosFailure(_without_verdict(done.returncode, done.stdout))
         _judge(made[-1], done.returncode)

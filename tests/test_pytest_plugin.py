@@ -19,13 +19,13 @@ from reports.history import History
 HOME = Path(__file__).resolve().parent.parent
 
 
-def pytest_of(cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def pytest_of(cwd: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     """Run pytest as a user does, in a folder of theirs."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("CHAOS_", "LOCUST_", "PYTEST_"))}
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
         cwd=cwd,
-        env={**clean, "PYTHONPATH": str(HOME)},
+        env={**clean, "PYTHONPATH": str(HOME), **env},
         capture_output=True,
         text=True,
         timeout=200,
@@ -65,6 +65,18 @@ def test_a_users_own_repository_collects_what_lies_in_scenarios_or_is_named(tmp_
         "test_theirs.py::test_theirs",
     ], everything.stdout + everything.stderr
     assert "named.yaml::named" in named.stdout
+
+
+def test_what_this_machine_lacks_skips_a_scenario(tmp_path: Path) -> None:
+    """With the reason that the run gave; here there is no Alertmanager, as PATH has no such program."""
+    (tmp_path / "scenarios").mkdir()
+    shutil.copy(HOME / "scenarios/through-alertmanager.yaml", tmp_path / "scenarios/mine.yaml")
+    done = pytest_of(
+        tmp_path, "-p", "chaos_hooks.pytest_plugin", "-rs", "--chaos-runs-dir", "runs", PATH="/bin/none"
+    )
+
+    assert "1 skipped" in done.stdout, done.stdout + done.stderr
+    assert "no prometheus-alertmanager or alertmanager on PATH" in done.stdout.replace("\n", " ")
 
 
 def kept(told: History, tmp_path: Path) -> Path:
