@@ -161,10 +161,15 @@ def load(case: Case) -> list[Change]:
 
 
 def fault_begin(case: Case) -> list[Change]:
-    """When the fault must begin, so that what is normal was seen before it."""
-    injection = case.injection
+    """When the fault must begin, or how often be asked, so that what is normal was seen before it."""
+    injection, every_s = case.injection, _every_s(case.history)
     if injection is None:
         return []
+    if every_s > signals.BLIND_S / 2:
+        wanted_s = signals.BLIND_S / _FINER
+        text = f"the probes ask every {every_s:.2g} s: too rarely to see what was just before it; "
+        text += f"probe every {wanted_s:g} s (probe_every: {wanted_s:g}s)"
+        return [Change("probe_every", text, round(every_s, 3), wanted_s, "s")]
     good = [o.answered_s for o in case.history.samples(signals.METRICS) if o.ok]
     since_s = max(injection.asked_at_s, min(good, default=0.0))
     wanted_s = float(math.ceil(since_s + STABLE_S))

@@ -66,6 +66,20 @@ def test_a_breaker_between_two_rare_probes() -> None:
     )
 
 
+def test_a_fault_that_rare_probes_did_not_see_coming() -> None:
+    """To begin it later would not help: however late, the last look before it is too old."""
+    told = histories.history(30, promises=asked("breaker_opens", within_s=5.0), observations=every(2.4))
+
+    assert changes(told, "breaker_opens")["probe_every"] == Change(
+        "probe_every",
+        "the probes ask every 2.4 s: too rarely to see what was just before it; probe every 0.2 s "
+        "(probe_every: 0.2s)",
+        2.4,
+        0.2,
+        "s",
+    )
+
+
 def test_a_finer_probe_of_the_same_run_decides() -> None:
     """What is advised is true: the same Gateway, looked at so often, is no more too close to call."""
     promises = asked("breaker_opens", within_s=0.5)
