@@ -34,8 +34,8 @@ _NAMESPACE = "alertstorm"
 _PATH = f"/apis/remediation.kubernaut.io/v1alpha1/namespaces/{_NAMESPACE}/remediationrequests"
 
 
-def hundred_thousand(folder: Path, count: int = COUNT) -> list[str]:
-    """Return what was measured, as lines."""
+def hundred_thousand(folder: Path, count: int = COUNT) -> Iterator[str]:
+    """Yield what was measured, line by line."""
     naming = Naming("benchmark")
     with _serving(folder) as (port, kubeconfig):
         endpoints = Endpoints(kubeconfig=kubeconfig, namespace=_NAMESPACE)
@@ -43,11 +43,11 @@ def hundred_thousand(folder: Path, count: int = COUNT) -> list[str]:
         watch = RequestWatch(truth, naming)
         watch.start()
         created_s = _fill(port, naming, count)
-        told = [f"{count:,} RemediationRequests created in {created_s:.0f} s, a watch of them all along"]
+        yield f"{count:,} RemediationRequests created in {created_s:.0f} s, a watch of them all along"
         with gevent.Timeout(120):
             while watch.seen < count:
                 gevent.sleep(0.05)
-        told.append(f"the watch has seen {watch.seen:,}, with {watch.gaps} gaps {watch.error}")
+        yield (f"the watch has seen {watch.seen:,}, with {watch.gaps} gaps {watch.error}")
         for size in PAGES:
             request_list.PAGE = size
             before, begun_s, cpu_s = _megabytes(), time.perf_counter(), time.process_time()
@@ -56,11 +56,8 @@ def hundred_thousand(folder: Path, count: int = COUNT) -> list[str]:
             if [r.creator for r in found] != list(range(count)):
                 raise SystemExit(f"{len(found)} were read, wanted {count}")
             grown = _megabytes() - before
-            told.append(
-                f"read in pages of {size}: {took_s:.1f} s, {busy_s:.1f} s of it ours; {grown:.0f} MB more"
-            )
+            yield (f"read in pages of {size}: {took_s:.1f} s, {busy_s:.1f} s of it ours; {grown:.0f} MB more")
         watch.stop()
-    return told
 
 
 def _free_port() -> int:
@@ -109,8 +106,8 @@ def _serving(folder: Path) -> Iterator[tuple[int, str]]:
         )
         yield port, str(path)
     finally:
-        process.terminate()
-        process.wait(10)
+        process.kill()
+        process.wait()
 
 
 def _fill(port: int, naming: Naming, count: int) -> float:
@@ -146,4 +143,5 @@ def _request(naming: Naming, planned: Planned) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    print("\n".join(hundred_thousand(Path(sys.argv[1]), *map(int, sys.argv[2:]))))
+    for line in hundred_thousand(Path(sys.argv[1]), *map(int, sys.argv[2:])):
+        print(line, flush=True)

@@ -13,6 +13,7 @@ from typing import Any
 import patched_process
 import pytest
 import requests
+import strict_kinds
 import yaml
 from kubernetes_api_server import free_port
 from locust_process import HOME, SHORT, locust, until
@@ -21,6 +22,7 @@ from small_server import Request, serving
 
 FOLDER = HOME / "manifests" / "monitoring"
 RULES_TEST = HOME / "tests" / "data" / "alertstorm.rules.test.yml"
+CLUSTER_WIDE = {"Namespace", "ClusterRole", "ClusterRoleBinding"}
 DASHBOARD = json.loads((FOLDER / "alertstorm.json").read_text())
 
 
@@ -75,6 +77,43 @@ def test_promtool_takes_every_query_of_the_dashboard(tmp_path: Path) -> None:
     assert "SUCCESS" in run(promtool, "check", "rules", str(path))
 
 
+def test_promtool_takes_the_configuration(tmp_path: Path) -> None:
+    """Debian's is built without the discovery of Kubernetes' pods: there all else is checked, with fixed
+    targets in its place, and `role: pod` is nobody's."""
+    promtool = tool("promtool")
+    config = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
+    config["rule_files"] = [str(FOLDER / "alertstorm.rules.yml")]
+    path = tmp_path / "prometheus.yml"
+    path.write_text(yaml.safe_dump(config))
+    first = subprocess.run(
+        [promtool, "check", "config", str(path)], capture_output=True, text=True, check=False
+    )
+    if "field kubernetes_sd_configs not found" in first.stderr + first.stdout:
+        for job in config["scrape_configs"]:
+            assert job.pop("kubernetes_sd_configs") == [{"role": "pod"}]
+            job["static_configs"] = [{"targets": ["127.0.0.1:9"]}]
+        path.write_text(yaml.safe_dump(config))
+
+    assert "SUCCESS" in run(promtool, "check", "config", str(path))
+
+
+# What the dashboard asks of kubernaut's own Gateway, by its fact sheet; nobody here shows it.
+KUBERNAUTS = {
+    "gateway_signals_received_total",
+    "gateway_signals_deduplicated_total",
+    "gateway_crd_creation_errors_total",
+}
+# Of a redis_exporter, and of Prometheus itself.
+OTHERS = {"redis_memory_used_bytes", "redis_memory_max_bytes", "up"}
+
+
+def names_asked() -> set[str]:
+    """Return every metric that the dashboard, the rules or the targets' files name."""
+    rules = yaml.safe_load((FOLDER / "alertstorm.rules.yml").read_text())
+    asked = [*expressions(), *(rule["expr"] for group in rules["groups"] for rule in group["rules"])]
+    return set(re.findall(r"\b(?:gateway|alertstorm|redis)_[a-z0-9_]+(?![a-z0-9_:])|\bup\b", " ".join(asked)))
+
+
 def test_the_dashboard_shows_what_it_promises_and_from_sources_that_there_are() -> None:
     """Sent against processed, breaker, latency, queue, Redis memory, fault windows; no two panels overlap."""
     titles = " ".join(panel["title"] for panel in DASHBOARD["panels"])
@@ -106,10 +145,33 @@ def test_kubectl_puts_the_manifests_together() -> None:
         "monitoring"
     }
     assert all("@" in i or re.search(r":v?\d", i) for pod in pods for i in _images(pod))
+    known = [item for item in built if item["kind"] in strict_kinds.KNOWN]
+    assert [fault for item in known for fault in strict_kinds.faults_of(item)] == []
+    assert {item["kind"] for item in built} - {item["kind"] for item in known} <= CLUSTER_WIDE
+
+
+def test_what_the_config_maps_hold_is_what_it_is_called() -> None:
+    """Each file of YAML or JSON can be read; Grafana's data sources lead to Services that there are."""
+    built = list(yaml.safe_load_all(run(tool("kubectl"), "kustomize", str(FOLDER))))
+    services = {item["metadata"]["name"] for item in built if item["kind"] == "Service"}
+    files = {k: v for item in built if item["kind"] == "ConfigMap" for k, v in item["data"].items()}
+    read = {name: yaml.safe_load(text) for name, text in files.items() if not name.endswith(".alloy")}
+    sources = read["datasources.yml"]["datasources"]
+
+    assert all(isinstance(value, dict) for value in read.values())
+    assert {re.split(r"[/:]+", source["url"])[1] for source in sources} <= services
+    assert read["loki.yml"]["server"]["http_listen_port"] == 3100
 
 
 def _images(pod: Any) -> list[str]:
     return [container["image"] for container in pod["spec"]["containers"]]
+
+
+def gateway_metrics(folder: Path) -> set[str]:
+    """Return the names under which the reference Gateway of a run shows its metrics, with those to come."""
+    families = json.loads((folder / "baseline.json").read_text())["families"]
+    endings = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}
+    return {f"{each['name']}{end}" for each in families for end in endings.get(each["type"], ("",))}
 
 
 def test_the_metrics_of_a_real_run_are_served_and_named_as_the_dashboard_has_them(tmp_path: Path) -> None:
@@ -119,6 +181,7 @@ def test_the_metrics_of_a_real_run_are_served_and_named_as_the_dashboard_has_the
     arguments = ("--headless", "--chaos-scenario", SHORT, "--chaos-metrics-port", str(port))
     with locust(tmp_path / "runs", *arguments) as process:
         process.wait_for("injected: redis-0")
+        gateway = gateway_metrics(process.run_folder())
         until(lambda: 'fault="primary-down",injector="process"} 1.0' in requests.get(url, timeout=5).text)
         answer = requests.get(url, timeout=5)
         elsewhere = requests.get(url.replace("/metrics", "/"), timeout=5).status_code
@@ -130,6 +193,8 @@ def test_the_metrics_of_a_real_run_are_served_and_named_as_the_dashboard_has_the
 
     assert (answer.status_code, elsewhere) == (200, 404)
     assert wanted <= samples, wanted - samples
+    assert names_asked() <= samples | gateway | KUBERNAUTS | OTHERS
+    assert not KUBERNAUTS & gateway
     assert sum(s.value for s in families["alertstorm_alerts"].samples) > 0
     assert families["alertstorm_alerts_planned"].samples[0].value == 200.0
     if shutil.which("promtool"):
