@@ -20,7 +20,7 @@ def install(events: Events) -> Session:
     session = Session()
 
     def on_options(parser: Any, **_: Any) -> None:
-        options.add_to(parser)
+        options.add_to(parser, session.scenario_given)
 
     def on_init(environment: Environment, web_ui: Any, **_: Any) -> None:
         session.begin(environment)

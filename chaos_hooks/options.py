@@ -103,10 +103,12 @@ def _scenarios() -> tuple[str, ...]:
     return (*scenario.names(SCENARIOS), "all", "all-variants")
 
 
-def add_to(parser: argparse.ArgumentParser) -> None:
-    """Add the options; Locust calls this at the start and again for every page of its web UI."""
+def add_to(parser: argparse.ArgumentParser, scenario_given: str = "") -> None:
+    """Add the options; Locust calls this at the start and again for every page of its web UI. The scenario
+    that the process was given, be it a path or a list, is one of those that the page offers."""
     for option in _options():
-        _add(parser, option)
+        known = option.name != "scenario" or scenario_given in ("", *option.choices)
+        _add(parser, option if known else replace(option, choices=(scenario_given, *option.choices)))
     # Locust's default is every interface; this tool breaks things, so it wants to be asked for that.
     parser.set_defaults(web_host="127.0.0.1")
 

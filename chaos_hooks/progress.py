@@ -137,12 +137,13 @@ def _harmless(text: str) -> str:
 
 def line(run: LiveRun) -> str:
     """Return the run's state in one line: time, phase, next action, counts, breaker."""
-    now_s = run.clock.now()
+    preparing = run.stage is Stage.PREPARING  # The run's clock stands for nothing yet.
+    now_s = 0.0 if preparing else run.clock.now()
     timeline = run.bench.timeline
     phase = timeline.phase_at(now_s) if run.stage is Stage.RUNNING else run.stage.value
     parts = [f"[{max(0.0, now_s):5.1f}s/{timeline.ends_s:.0f}s] {phase}"]
     upcoming = next((a for a in timeline.actions() if a.at_s > now_s), None)
-    if upcoming:
+    if upcoming and not preparing:
         parts.append(f"{upcoming.verb} {upcoming.fault.name} in {upcoming.at_s - now_s:.0f}s")
     if run.bench.conductor and run.bench.conductor.active:
         parts.append("FAULT " + ", ".join(run.bench.conductor.active))

@@ -47,7 +47,7 @@ class Session:
         self._codes: list[int] = []
         self._interrupts = 0
         self.results: list[Result] = []
-        self.error = ""
+        self.error = self.scenario_given = ""
         self._environment: Environment | None = None
         self._worker: Worker | None = None
         self._fleet: Fleet | None = None
@@ -67,6 +67,7 @@ class Session:
         parsed = environment.parsed_options
         assert parsed
         self._given = options.read(parsed)
+        self.scenario_given = self._given.scenario
         if self._given.notify_url and (problem := notification.refused(self._given.notify_url)):
             sys.exit(refusal.say(problem))
         self._worker = roles.worker(environment, self._given, self._stats.note)

@@ -51,7 +51,7 @@ def add_pages(web_ui: Any, session: Session) -> None:
             now=told["line"],
             busy=told["busy"],
             error=told["error"],
-            runs=_runs(runs),
+            runs=_runs(runs, _going(told)),
             here=f"{base}/chaos",
             home=base or "/",
         )
@@ -133,11 +133,19 @@ def _nothing() -> flask.Response:
     return flask.Response("not found\n", 404, content_type="text/plain")
 
 
-def _runs(runs: Path) -> list[dict[str, Any]]:
+def _going(told: dict[str, Any]) -> set[str]:
+    """Return the names of the folders of the run and the campaign that go on."""
+    names = {told["run"]["run_id"]} if told["run"] else set()
+    return (names | ({told["campaign"]["name"]} if told["campaign"] else set())) if told["busy"] else set()
+
+
+def _runs(runs: Path, going: set[str]) -> list[dict[str, Any]]:
     found = []
     folders = [p for p in runs.glob("*") if p.is_dir() and not p.is_symlink()] if runs.is_dir() else []
     for path in sorted(folders, key=lambda p: p.stat().st_mtime, reverse=True)[:_SHOWN]:
         files = [name for name in live_state.REPORTS if (path / name).exists()]
         state, word, rest = live_state.state_of(writing.stored_sentence(path))
+        if path.name in going:
+            state, word, rest = "RUNNING", "RUNNING", ""
         found.append({"name": path.name, "state": state, "word": word, "rest": rest, "files": files})
     return found

@@ -14,6 +14,9 @@ from typing import Any
 import browser
 import looking
 import pytest
+import requests
+from kubernetes_api_server import free_port
+from locust_process import SHORT, locust, until
 from looking import STATES, looked_at
 
 pytestmark = pytest.mark.skipif(not browser.BINARY, reason=browser.MISSING)
@@ -228,3 +231,38 @@ def test_the_page_follows_the_run_to_its_end(tab: browser.Tab, live: Live, pages
     assert tab.run("document.getElementById('stopping').hidden")
     assert tab.run("window.stayed")
     assert tab.problems == []
+
+
+def test_a_real_run_from_locusts_form_to_its_verdict(tab: browser.Tab, tmp_path: Path) -> None:
+    """Start is pressed in Locust's own page; the live page draws latencies and faults while it goes on, and
+    ends with the verdict that the run's folder has."""
+    port, runs = free_port(), tmp_path / "runs"
+    address = f"http://127.0.0.1:{port}"
+    with locust(runs, "--web-port", str(port), "--chaos-scenario", SHORT) as process:
+        until(lambda: _answers(address), process.output, 60.0)
+        tab.look(width=1280)
+        tab.open(address)
+        start = "[...document.querySelectorAll('button')].find((b) => /^start/i.test(b.textContent))"
+        tab.until(f"Boolean({start})")
+        tab.run(f"{start}.click()")
+        tab.until("fetch('/chaos/state').then((answer) => answer.json()).then((told) => told.busy)")
+        tab.open(f"{address}/chaos")
+        tab.until("document.getElementById('faults').textContent == 'primary-down'")
+        tab.until("/acknowledged [1-9]/.test(document.getElementById('legend').textContent)")
+        told = json.loads(tab.run("fetch('/chaos/state').then((answer) => answer.text())"))
+        tab.until("document.getElementById('badge').textContent == 'PASS'")
+        tab.until("document.getElementById('legend').textContent.includes('acknowledged 200')")
+        verdict = json.loads((process.run_folder() / "verdict.json").read_text())
+        assert tab.run("document.getElementById('what').textContent") == verdict["sentence"]
+        tab.until("document.getElementById('runs').textContent.trim().startsWith('PASS')")
+        assert len(told["chart"]["points"]["acked"]["took_ms"]) == sum(told["chart"]["rates"]["acked"]) > 0
+        assert told["chart"]["bands"][0]["seen"]
+        looked_at(tab, "real-run", f"127.0.0.1:{port}")
+        tab.open("about:blank")
+
+
+def _answers(address: str) -> bool:
+    try:
+        return requests.get(f"{address}/chaos", timeout=10).status_code == 200
+    except requests.ConnectionError:
+        return False

@@ -128,3 +128,17 @@ def test_every_page_names_what_is_there() -> None:
         assert set(re.findall(r"--chaos-[a-z-]+", text)) <= flags
     exploration = (HOME / "docs/exploration.md").read_text()
     assert all(f"`{kind.name}`" in exploration for kind in KINDS)
+
+
+def test_pictures_are_small_and_used() -> None:
+    """Each is below 150 kB and stands in a page, by a path that leads there."""
+    pages = [HOME / "README.md", *PAGES]
+    shown = {
+        (page.parent / name).resolve()
+        for page in pages
+        for name in re.findall(r"!\[[^\]]+\]\(([^)]+\.png)\)", page.read_text())
+    }
+    there = set((HOME / "docs").glob("*.png"))
+
+    assert shown == there
+    assert all(path.stat().st_size < 150_000 for path in there)

@@ -72,6 +72,7 @@ def test_the_line_tells_time_phase_next_action_counts_and_breaker() -> None:
         (Run(-0.5), "[  0.0s/12s] before | inject primary-down in 6s | 0/100 alerts: none answered"),
         (Run(11.0), "[ 11.0s/12s] settle | 0/100 alerts: none answered"),
         (Run(11.0, Stage.SETTLING), "[ 11.0s/12s] settling | 0/100"),
+        (Run(2.0, Stage.PREPARING), "[  0.0s/12s] preparing | 0/100"),
         (Run(30.0, Stage.COLLECTING), "[ 30.0s/12s] collecting | 0/100"),
     ],
 )

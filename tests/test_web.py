@@ -100,6 +100,7 @@ def test_the_form_offers_the_scenarios_and_hides_programs_files_and_hosts(browse
 
     load = {"chaos_pattern", "chaos_rate", "chaos_count", "chaos_duration", "chaos_alert_name"}
     assert set(shown) == {"chaos_scenario", "chaos_pace", "chaos_no_faults", "chaos_seed"} | load
+    assert shown["chaos_scenario"]["choices"][0] == shown["chaos_scenario"]["default_value"] == SHORT
     assert "redis-master-failure" in shown["chaos_scenario"]["choices"]
     assert shown["chaos_pace"]["choices"] == ["quick", "plan"]
     assert "none yet" in browser.chaos()

@@ -51,6 +51,7 @@
     const verdict = told.busy ? null : told.verdict, run = told.run;
     show("verdict", verdict);
     if (!verdict) return;
+    say("verdict-head", told.campaign ? "The last run: " + run.scenario : "Criteria");
     const lines = verdict.bad.map((finding) => marked(finding.status, made("code", finding.criterion), " ", finding.got, made("span", " (wanted " + finding.wanted + ")", "wanted")));
     if (verdict.good.length) lines.push(marked("PASS", verdict.good.join(", ")));
     list("findings", lines);
