@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain
+from itertools import chain, repeat
 from typing import NamedTuple
 
 from chaos_hooks import answers
@@ -70,9 +70,8 @@ class Delivery:
         self._ledger = ledger
         self._clock = clock
         self._told = told
-        # Of the POSTs that `send` began, by their first alert's number: under way, and over.
-        self._begun: dict[int, tuple[list[Planned], bytes, float]] = {}
-        self._over: dict[int, Exchange] = {}
+        # POSTs of `send` that are over: alerts, request, when it was begun; how far it got.
+        self._over: list[tuple[tuple[list[Planned], bytes, float], Exchange]] = []
         self._known: dict[tuple[int | None, bytes], Known] = {}
 
     def send(self, posts: Sequence[list[Planned]]) -> None:
@@ -82,12 +81,9 @@ class Delivery:
             RecordError: if the disk does not take the record; none of them is sent.
         """
         requests = self._prepared.requests(posts)
-        begun_s, begun = self._clock.now(), self._begun
+        begun_s = self._clock.now()
         self._ledger.begin_post(list(chain.from_iterable(posts)), begun_s)
-        tags = [batch[0][0] for batch in posts]
-        for number, batch, request in zip(tags, posts, requests, strict=True):
-            begun[number] = (batch, request, begun_s)
-        self.sender.submit(requests, self._over.__setitem__, tags)
+        self.sender.submit(requests, self._over.append, list(zip(posts, requests, repeat(begun_s))))
 
     def again(self, tried: Tried, number: int) -> Tried:
         """Send the same POST once more, as its ``number``-th try, and wait for its end; raises as `send`."""
@@ -117,12 +113,11 @@ class Delivery:
         """Write down what has ended since; raises as `Ledger.end_all` does."""
         if not self._over:
             return
-        over, take = list(self._over.items()), self._begun.pop
+        over = self._over[:]
         self._over.clear()
-        tried = [(take(number), exchange) for number, exchange in over]
-        self._record([(begun[0], exchange) for begun, exchange in tried])
+        self._record([(begun[0], exchange) for begun, exchange in over])
         if self.landed:
-            for begun, exchange in tried:
+            for begun, exchange in over:
                 self.landed(Tried(*begun, exchange))
 
     @contextmanager
@@ -144,16 +139,18 @@ class Delivery:
         for batch, exchange in over:
             known = self._known_of(exchange) if len(batch) == 1 else None
             if known:
-                said = known.answers
+                told.append(known.answers)
                 numbers.append(batch[0][0])
                 codes.append(known.code)
-            else:
-                said = self._read(batch, exchange)
-                numbers.extend([alert.number for alert in batch])
-                codes.extend([self._ledger.code(answer, exchange.status) for answer in said])
+                sent_s.append(exchange[1])
+                done_s.append(exchange[2])
+                continue
+            said = self._read(batch, exchange)
             told.append(said)
-            sent_s.extend([exchange[1]] * len(batch))
-            done_s.extend([exchange[2]] * len(batch))
+            numbers.extend([alert.number for alert in batch])
+            codes.extend([self._ledger.code(answer, exchange.status) for answer in said])
+            sent_s.extend([exchange.sent_s] * len(batch))
+            done_s.extend([exchange.done_s] * len(batch))
         self._ledger.end_rows(numbers, codes, sent_s, done_s)
         tell = self._told
         for (batch, exchange), said in zip(over, told, strict=True):

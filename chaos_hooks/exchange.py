@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 
 class Exchange(NamedTuple):
@@ -27,3 +28,7 @@ class Exchange(NamedTuple):
     body: bytes
     error: str
     framed: bool = True
+
+
+# What is called when an exchange is over: with whatever its sender gave it to tell it by, and how far it got.
+Done = Callable[[tuple[Any, Exchange]], object]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chaos_hooks import connection
-from chaos_hooks.exchange import Exchange
+from chaos_hooks.exchange import Done, Exchange
 from chaos_hooks.http_response import HttpResponse
 
 RECEIVE_BYTES = 8 * 1024  # An answer is mostly far shorter; to ask for more costs more, whatever comes.
@@ -19,13 +19,11 @@ _MOST_HEADS = 256
 
 
 class Shot:
-    """A request on its way. ``done`` is called once, with ``tag`` and how far it got, by the wire."""
+    """A request on its way. ``done`` is called once, with ``tag``, by the wire."""
 
     __slots__ = ("done", "line", "request", "since_s", "tag")
 
-    def __init__(
-        self, request: bytes, tag: Any, done: Callable[[Any, Exchange], None], since_s: float
-    ) -> None:
+    def __init__(self, request: bytes, tag: Any, done: Done, since_s: float) -> None:
         self.request = request
         self.done = done
         self.tag = tag

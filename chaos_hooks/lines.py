@@ -223,7 +223,7 @@ class Lines:
         del self.busy[line]
         line.shot, line.expects, line.fresh = None, False, False
         self._use(line)
-        shot.done(shot.tag, _tuple(Exchange, ("done", sent_s, now_s, status, body, "", True)))
+        shot.done((shot.tag, _tuple(Exchange, ("done", sent_s, now_s, status, body, "", True))))
 
     def _finish(self, line: Line, error: str) -> None:
         shot = line.shot
@@ -238,11 +238,11 @@ class Lines:
             self._use(line)
         else:
             self.pool.drop(line)
-        shot.done(shot.tag, exchange)
+        shot.done((shot.tag, exchange))
 
     def _unsent(self, shot: Shot, why: str) -> None:
         del self.waiting[shot]
-        shot.done(shot.tag, Exchange("connect", None, self._clock(), None, b"", f"connect: {why}"))
+        shot.done((shot.tag, Exchange("connect", None, self._clock(), None, b"", f"connect: {why}")))
 
     def _fail_first(self, why: str) -> None:
         """A connection that was tried could not be made: who waits longest was not sent."""

@@ -12,13 +12,12 @@ from gevent import ssl as gevent_ssl
 
 from chaos_hooks import connection, traceparent
 from chaos_hooks.connection import ConnectError, Endpoint, Limits
-from chaos_hooks.exchange import Exchange
+from chaos_hooks.exchange import Done, Exchange
 from chaos_hooks.flight import Flight
 from chaos_hooks.volley import Volley
 from chaos_hooks.wire import Take, Wire
 
 GIVEN_UP = "given up"  # How the error of an exchange ends that was still under way at the run's end.
-Done = Callable[[Any, Exchange], None]
 _OURS = ("content-length", "transfer-encoding", "expect")
 
 
@@ -81,8 +80,8 @@ class Sender:
         return b"%s%sContent-Length: %d\r\n\r\n%s" % (self._head, trace, len(body), body)
 
     def submit(self, requests: Sequence[bytes], done: Done, tags: Sequence[Any]) -> None:
-        """Send some requests, each once, and return at once; ``done(tag, exchange)`` is called when one is
-        over. Whatever the network does is told in the Exchange, never raised."""
+        """Send some requests, each once, and return at once; ``done((tag, exchange))`` is called when one
+        is over. Whatever the network does is told in the Exchange, never raised."""
         if self._endpoint.tls is None:
             self.wire.submit_all(requests, done, tags)
             return
@@ -102,7 +101,7 @@ class Sender:
         if self._endpoint.tls is not None:
             return self._over_tls(request)
         over: gevent.event.AsyncResult[Exchange] = gevent.event.AsyncResult()
-        shot = self.wire.submit(request, lambda _, exchange: over.set(exchange))
+        shot = self.wire.submit(request, lambda pair: over.set(pair[1]))
         try:
             return over.get()
         finally:
@@ -144,7 +143,7 @@ class Sender:
         try:
             exchange = self._over_tls(request)
         finally:
-            done(tag, exchange)
+            done((tag, exchange))
             self.wire.after_turn()
 
     def _over_tls(self, request: bytes) -> Exchange:

@@ -15,7 +15,7 @@ import gevent
 import gevent.event
 
 from chaos_hooks.connection import Endpoint, Limits
-from chaos_hooks.exchange import Exchange
+from chaos_hooks.exchange import Done
 from chaos_hooks.line import Shot
 from chaos_hooks.lines import Lines
 from chaos_hooks.timer_fd import TimerFd
@@ -47,16 +47,14 @@ class Wire:
         self._greenlet: gevent.Greenlet | None = None
         self._parked = self._closing = False
 
-    def submit(self, request: bytes, done: Callable[[Any, Exchange], None], tag: Any = None) -> Shot:
+    def submit(self, request: bytes, done: Done, tag: Any = None) -> Shot:
         """Send a request as soon as it may be; see `Shot` for ``done``."""
         shot = Shot(request, tag, done, self._clock())
         self.lines.launch(shot)
         self._woken()
         return shot
 
-    def submit_all(
-        self, requests: Sequence[bytes], done: Callable[[Any, Exchange], None], tags: Sequence[Any]
-    ) -> None:
+    def submit_all(self, requests: Sequence[bytes], done: Done, tags: Sequence[Any]) -> None:
         """Do it with several, each with its tag."""
         now_s = self._clock()
         self.lines.launch_all([Shot(*each, done, now_s) for each in zip(requests, tags, strict=True)])

@@ -18,7 +18,7 @@ from chaos_hooks.clock import RunClock
 from chaos_hooks.delivery import Delivery
 from chaos_hooks.emitter import Emitter
 from chaos_hooks.errors import RecordError
-from chaos_hooks.exchange import Exchange
+from chaos_hooks.exchange import Done, Exchange
 from chaos_hooks.ledger import Ledger
 from chaos_hooks.sender import Sender
 from reports.history import Attempt, Outcome
@@ -89,9 +89,7 @@ class Stage:
     def request(self, body: bytes) -> bytes:
         return body
 
-    def submit(
-        self, requests: Sequence[bytes], done: Callable[[Any, Exchange], None], tags: Sequence[Any]
-    ) -> None:
+    def submit(self, requests: Sequence[bytes], done: Done, tags: Sequence[Any]) -> None:
         def work(request: bytes, tag: Any) -> None:
             exchange = Exchange("answer", None, self.clock.now(), None, b"", "answer: given up")
             try:
@@ -99,7 +97,7 @@ class Stage:
             except RuntimeError as problem:
                 self.failed.append(problem)
             finally:
-                done(tag, exchange)
+                done((tag, exchange))
                 self._after_turn()
 
         for request, tag in zip(requests, tags, strict=True):

@@ -24,11 +24,11 @@ def sender_to(url: str, **changes: Any) -> Sender:
 
 def collected(sender: Sender, bodies: list[bytes]) -> list[Exchange]:
     """Submit all at once, wait until all are over, and return the exchanges in the order of the bodies."""
-    over: dict[int, Exchange] = {}
-    sender.submit([sender.request(body) for body in bodies], over.__setitem__, range(len(bodies)))
+    over: list[tuple[int, Exchange]] = []
+    sender.submit([sender.request(body) for body in bodies], over.append, range(len(bodies)))
     wait_until(lambda: len(over) == len(bodies))
     assert sender.pending == 0
-    return [over[n] for n in range(len(bodies))]
+    return [exchange for _, exchange in sorted(over)]
 
 
 def test_what_finds_no_connection_in_time_is_unsent_and_told() -> None:
@@ -78,7 +78,7 @@ def test_arrivals_go_on_while_nothing_is_answered() -> None:
             n = next(due, None)
             if n is None:
                 return None
-            sender.submit([sender.request(b"%d" % n)], lambda _, exchange: over.append(exchange), [n])
+            sender.submit([sender.request(b"%d" % n)], lambda pair: over.append(pair[1]), [n])
             return sender._clock() + 0.002
 
         sender.pace(take)
@@ -110,7 +110,7 @@ def test_a_closed_wire_ends_when_all_is_over() -> None:
     with FaultyServer("good") as server:
         sender = sender_to(server.url)
         over: list[Exchange] = []
-        sender.submit([sender.request(b"x")], lambda _, exchange: over.append(exchange), [0])
+        sender.submit([sender.request(b"x")], lambda pair: over.append(pair[1]), [0])
         sender.close()
         loop = sender.wire._greenlet
         assert loop is not None
