@@ -44,8 +44,10 @@ def lacks(scenario: Scenario, target: Target) -> str:
     """Return why a scenario cannot go through an Alertmanager here; empty if it can."""
     if not scenario.through:
         return ""
-    if all(promise.criterion in push.NOT_ASKED for promise in scenario.promises):
+    if all(promise.criterion in push.not_asked(scenario.relayed) for promise in scenario.promises):
         return "none of its criteria can be decided through an Alertmanager"
+    if scenario.relayed and not target.start:
+        return "a relay can only stand behind an Alertmanager that the run starts; leave 'relay' out"
     if target.endpoints.alertmanager_url:
         return ""
     if not target.start:

@@ -87,7 +87,7 @@ def describe(
 def skipped(scenario: Scenario) -> dict[str, str]:
     """Return the promises that a run through an Alertmanager does not ask, each with the reason."""
     asked = {promise.criterion for promise in scenario.promises} if scenario.through else set()
-    return {name: why for name, why in push.NOT_ASKED.items() if name in asked}
+    return {name: why for name, why in push.not_asked(scenario.relayed).items() if name in asked}
 
 
 def command(options: Options, scenario: Scenario) -> str:

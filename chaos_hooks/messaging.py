@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
-from chaos_hooks import alertmanager, description
+from chaos_hooks import alertmanager, description, preflight
 from chaos_hooks.alertmanager import Alertmanager
 from chaos_hooks.clock import RunClock
+from chaos_hooks.line_file import LineFile
 from chaos_hooks.orders import Orders, orders
 from chaos_hooks.probes import Prober, Question
-from reports import messenger
+from chaos_hooks.relay import Relay
+from chaos_hooks.sender import Sender
+from reports import deliveries, messenger
 from shapes.alerts import Naming
 from shapes.scenario import Scenario
 from shapes.target import Endpoints, Target
@@ -27,11 +31,35 @@ class Messaging:
         self._clock = clock
         self._say = say
         self._alertmanager: Alertmanager | None = None
+        self._relay: Relay | None = None
 
     @property
     def between(self) -> bool:
         """Return whether somebody stands between sender and Gateway."""
         return self._alertmanager is not None
+
+    def relay_url(self) -> str:
+        """Return where a relay listens that is to stand behind the Alertmanager; empty if none is wanted."""
+        if self._scenario.relayed and self._relay is None:
+            self._relay = Relay(self._naming, self._clock)
+        return self._relay.url if self._relay else ""
+
+    def open_relay(self, target: Target, gateway_url: str, folder: Path) -> None:
+        """Let the relay, if there is one, hand on to the Gateway; raises as `preflight.headers` does."""
+        if self._relay:
+            sender = Sender(
+                gateway_url + target.webhook_path,
+                headers=preflight.headers(target),
+                connect_timeout_s=target.connect_timeout_s,
+                answer_timeout_s=target.answer_timeout_s,
+                clock=self._clock.now,
+            )
+            self._relay.open(sender, target.answers, LineFile(folder / deliveries.FILE))
+
+    def stop(self) -> None:
+        """Hand on no more."""
+        if self._relay:
+            self._relay.close()
 
     def connect(self, endpoints: Endpoints) -> dict[str, str]:
         """Ask it who it is; return what the run's record says of it.

@@ -114,12 +114,9 @@ class TargetProcess:
         return f"its last words: {lines[-1]}" if lines else ""
 
 
-def begun(
-    target: Target, scenario: Scenario, options: Options, folder: Path, say: Callable[[str], None]
-) -> TargetProcess:
+def begun(target: Target, more: Sequence[str], folder: Path, say: Callable[[str], None]) -> TargetProcess:
     """Return the started command, with what a run adds to it; its last words go to the folder's logs."""
     assert target.start
-    more = arguments(scenario, options, folder)
     say(f"starting {target.title}")
     return TargetProcess(target.start, more, folder / "logs" / "target.log")
 
@@ -136,8 +133,9 @@ def split(place: str, text: str) -> list[str]:
         raise SetupError(f"{place}: {text!r}: {problem}; mend the quotation marks") from None
 
 
-def arguments(scenario: Scenario, options: Options, folder: Path) -> list[str]:
-    """Return what a run adds to its target's start command.
+def arguments(scenario: Scenario, options: Options, folder: Path, relay_url: str = "") -> list[str]:
+    """Return what a run adds to its target's start command; at ``relay_url`` a relay listens that an
+    Alertmanager is to post to in the Gateway's place.
 
     Raises:
         SetupError: naming the place, if a quotation is left open.
@@ -146,6 +144,7 @@ def arguments(scenario: Scenario, options: Options, folder: Path) -> list[str]:
     for flag, value in (
         ("--gateway-command", options.gateway_command),
         ("--gateway-port", options.gateway_port),
+        ("--alertmanager-relay", relay_url),
     ):
         more += [flag, str(value)] if value else []
     if options.gateway_command:

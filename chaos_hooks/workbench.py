@@ -98,9 +98,10 @@ class Workbench:
         preflight.check_scenario(self.scenario, injection.names())
         description.make_folder(self.folder)
         if self._target.start and not self._options.target_url:
-            self._process = target_process.begun(
-                self._target, self.scenario, self._options, self.folder, self._say
+            more = target_process.arguments(
+                self.scenario, self._options, self.folder, self._messaging.relay_url()
             )
+            self._process = target_process.begun(self._target, more, self.folder, self._say)
             self._endpoints, self._facts = self._process.announced(self._target, self._say)
         self._endpoints = preflight.complete(self._endpoints, self._target, self._options, self.run_id)
         preflight.guard(self._endpoints, self._options, self._target.allow)
@@ -202,7 +203,7 @@ class Workbench:
         Raises:
             RecordError: if the disk does not take it.
         """
-        for part in (self.prober, self._followers):
+        for part in (self.prober, self._messaging, self._followers):
             if part:
                 part.stop()
         if self._sender:
@@ -234,6 +235,7 @@ class Workbench:
         self.prober = probes.Prober(self._clock, observations, self._fail, self.scenario.probe_every_s)
         url, traced = self._endpoints.gateway_url, self._options.traceparent
         told = self._messaging.orders(self.run_id, self._target, url, traced)
+        self._messaging.open_relay(self._target, url, self.folder)
         if self._fleet:
             self.emitter = self.tally = FleetEmitter(
                 self._fleet, told, self.scenario, self._clock, self.ledger, self._fail, self._say

@@ -12,6 +12,7 @@
     observations.jsonl  one line a probe's answer
     injections.jsonl    one line a change of an injection; the last of each name counts
     truth.json          the RemediationRequests as read at the end
+    deliveries.jsonl    what the Gateway answered to an Alertmanager, where a relay stood between
     series.json         metric series over the run, as Prometheus has them (written once, never judged)
     promql.json         the plan's queries and their values (written once, never judged)
     end.json            how the run ended (written last, before the verdict)
@@ -26,7 +27,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from reports import leases, ledger, ledger_lines, logs, replica_sums, replicas, series, workers
+from reports import deliveries, leases, ledger, ledger_lines, logs, replica_sums, replicas, series, workers
 from reports.history import (
     Asked,
     Attempt,
@@ -37,6 +38,7 @@ from reports.history import (
     PhaseSpan,
     Resource,
     Run,
+    Try,
 )
 from reports.interval import Interval
 from reports.ranges import Ranges
@@ -112,6 +114,7 @@ def read(folder: Path) -> History:
         logs=logs.read(folder / "logs", run),
         workers=taking_part,
         used=end.get("used") if end else None,
+        deliveries=_deliveries(folder / deliveries.FILE, damage),
         ranges=_ranges(folder / f"{series.FILE}.json"),
     )
 
@@ -166,6 +169,10 @@ def _attempts(
 def _workers(path: Path, damage: list[str]) -> tuple[Worker, ...]:
     found = _document(path, damage)
     return workers.of(found["workers"]) if found else ()
+
+
+def _deliveries(path: Path, damage: list[str]) -> dict[int, tuple[Try, ...]] | None:
+    return deliveries.of(_lines(path, damage)) if path.exists() else None
 
 
 def _ranges(path: Path) -> Ranges | None:

@@ -199,7 +199,7 @@ class History:
     ``workers`` sent the alerts of a distributed run; ``used`` is what the process that conducted it, and sent
     the alerts of any other, used from the load's start on, as `Worker.used`. ``replica`` names the one of
     several replicas whose metrics alone are seen, which was there from ``came_s`` to ``went_s``. ``ranges``
-    are told, never judged."""
+    are told, never judged; ``deliveries`` are what a relay saw of an Alertmanager's tries, by alert."""
 
     run: Run
     attempts: Sequence[Attempt]
@@ -218,6 +218,7 @@ class History:
     came_s: float = -math.inf
     went_s: float = math.inf
     ranges: Ranges | None = None
+    deliveries: Mapping[int, tuple[Try, ...]] | None = None
 
     @property
     def clock_error_s(self) -> float:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from reports import traces
+from reports import deliveries, traces
 from reports.finding import Status
-from reports.history import Attempt, History, Outcome, Resource
+from reports.history import Attempt, History, Outcome, Resource, Try
 from reports.presentation import EXAMPLES, clip
 from reports.verdict import Verdict
 from shapes.alerts import Naming
@@ -78,9 +78,16 @@ def _alerts(history: History, verdict: Verdict, most: int) -> Iterator[tuple[Att
     for attempt in history.attempts:
         if attempt.number in wanted:
             yield attempt, wanted[attempt.number]
-        elif refused and attempt.outcome is Outcome.REJECTED and attempt.kind != "safe":
+        elif refused and _refused_for_good(history, attempt):
             refused -= 1
             yield attempt, _UNSAFE
+
+
+def _refused_for_good(history: History, attempt: Attempt) -> bool:
+    ends: Iterable[Attempt | Try] = (attempt,)
+    if history.deliveries is not None:
+        ends = history.deliveries.get(attempt.number, ())
+    return any(each.outcome is Outcome.REJECTED and each.kind != "safe" for each in ends)
 
 
 def _who(resource: Resource) -> int | None:
@@ -101,6 +108,8 @@ def _story(
         status = attempt.status if attempt.status is not None else "no status"
         answer = f"{status} {attempt.kind} at {attempt.done_s:.3f} s, {since}"
     lines = [("request", _request(naming, attempt)), ("answer", answer)]
+    if handed := deliveries.words(history, attempt.number):
+        lines.append(("to the Gateway", handed))
     if attempt.detail:
         lines.append(("detail", attempt.detail))
     lines += [

@@ -58,7 +58,7 @@ class Alertmanager:
 
     program: str
     port: int
-    gateway_port: int
+    gateway_url: str
     grouping: Grouping
     home: Path
     environment: Mapping[str, str]
@@ -73,7 +73,7 @@ class Alertmanager:
             "group_interval": grouping.interval,
             "repeat_interval": "4h",
         }
-        url = f"http://{HOST}:{self.gateway_port}{WEBHOOK}"
+        url = f"{self.gateway_url}{WEBHOOK}"
         webhooks = [{"url": url, "send_resolved": grouping.send_resolved}]
         config = {"route": route, "receivers": [{"name": RECEIVER, "webhook_configs": webhooks}]}
         self._config.write_text(json.dumps(config, indent=1) + "\n", encoding="ascii")  # JSON is YAML.

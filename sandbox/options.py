@@ -51,6 +51,7 @@ class Options:
     prometheus: str = ""  # empty: one on PATH, if there is one
     alertmanager: str = "off"
     alertmanager_grouping: Grouping = SINGLY
+    alertmanager_relay: str = ""
 
 
 def duration_s(text: str) -> float:
@@ -149,6 +150,7 @@ def parse(argv: Sequence[str], environment: Mapping[str, str]) -> Options:
     add("--alertmanager-group-by", "labels with commas; ... for each alert by itself", default="...")
     add("--alertmanager-group-wait", "as 500ms", type=_duration, default="0s")
     add("--alertmanager-group-interval", "as 5s", type=_duration, default="5s")
+    add("--alertmanager-relay", "URL of a relay that it posts to instead (default: the Gateway)", default="")
     add("--alertmanager-send-resolved", "yes or no", type=_yes, default="no")
     add("--gateway-command", "Gateway to run instead of the reference one", type=_command, default=())
     add("--gateway-cwd", "folder that command is started in (default: this one)", type=Path)
@@ -191,6 +193,7 @@ def parse(argv: Sequence[str], environment: Mapping[str, str]) -> Options:
         network=asked.network,
         prometheus=asked.prometheus,
         alertmanager=asked.alertmanager,
+        alertmanager_relay=asked.alertmanager_relay,
         alertmanager_grouping=Grouping(
             tuple(asked.alertmanager_group_by.split(",")),
             asked.alertmanager_group_wait,

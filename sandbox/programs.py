@@ -34,8 +34,9 @@ class Programs:
             found["prometheus"] = Prometheus(self.prometheus, ports.pick(), *scraped, at, environment)
         if self.alertmanager:
             at, grouping = home / "alertmanager", options.alertmanager_grouping
+            gateway_url = options.alertmanager_relay or f"http://{HOST}:{scraped[0]}"
             found["alertmanager"] = Alertmanager(
-                self.alertmanager, ports.pick(), scraped[0], grouping, at, environment
+                self.alertmanager, ports.pick(), gateway_url, grouping, at, environment
             )
         return found
 

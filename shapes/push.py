@@ -28,6 +28,15 @@ NOT_ASKED = {
 }
 
 
+# What a relay behind it sees all the same.
+_RELAYED = ("safe_rejections", "refusal_status")
+
+
+def not_asked(relayed: bool) -> dict[str, str]:
+    """Return what is not decided, with the reason."""
+    return {name: why for name, why in NOT_ASKED.items() if not (relayed and name in _RELAYED)}
+
+
 def merged(alert: AlertRecipe, phases: Iterable[Phase]) -> str:
     """Return why such a load cannot be joined by id behind an Alertmanager; empty if it can."""
     recipes = [alert, *(phase.alert for phase in phases if phase.alert)]

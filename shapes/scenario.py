@@ -40,6 +40,7 @@ class Scenario:
     taken is sent again as Alertmanager does, with ``group_interval_s`` seconds between its flushes.
     ``through`` is ``alertmanager`` where the alerts are pushed to a real one, which posts them; empty: they
     are posted to the Gateway directly.
+    With ``relayed`` a relay of this tool stands behind that one, and sees what the Gateway answers.
     ``variant_of`` names the scenario that this one varies; ``start_args`` are added to the command that
     starts the target, if one does. ``faults_in`` are the faults for targets that are broken by other means,
     by the word in the target's own ``faults_in``. ``stop_when`` are the conditions that break the run off.
@@ -64,6 +65,7 @@ class Scenario:
     stop_when: tuple[StopCondition, ...] = ()
     probe_every_s: float = PROBE_EVERY_S
     through: str = ""
+    relayed: bool = False
 
     @property
     def load_s(self) -> float:
@@ -137,6 +139,7 @@ def parse(root: Node, name: str, pace: str) -> Scenario:
         "stop_when",
         "probe_every",
         "through",
+        "relay",
     )
     top = root.fields(required=("title", "paces", "criteria"), optional=optional)
     paces = top["paces"].fields(optional=PACES)
@@ -169,6 +172,7 @@ def parse(root: Node, name: str, pace: str) -> Scenario:
         stop_when=tuple(map(stop_condition.parse, top["stop_when"].items())) if "stop_when" in top else (),
         probe_every_s=_probe_every_s(top["probe_every"]) if "probe_every" in top else PROBE_EVERY_S,
         through=_through(top["through"], sender, alert, phases) if "through" in top else "",
+        relayed=_relayed(top),
     )
 
 
@@ -194,6 +198,14 @@ def _through(node: Node, sender: str, alert: AlertRecipe, phases: tuple[Phase, .
     if refused:
         raise node.error(refused)
     return word
+
+
+def _relayed(top: Mapping[str, Node]) -> bool:
+    if "relay" not in top:
+        return False
+    if "through" not in top:
+        raise top["relay"].error("needs 'through: alertmanager'; add that, or leave this out")
+    return top["relay"].one_of(("True", "False")) == "True"
 
 
 def _probe_every_s(node: Node) -> float:

@@ -48,6 +48,8 @@ def text(scenario: Scenario, remarks: tuple[str, ...] = ()) -> str:
         top |= {"sender": scenario.sender, "group_interval": _duration(scenario.group_interval_s)}
     if scenario.through:
         top["through"] = scenario.through
+        if scenario.relayed:
+            top["relay"] = True
     if recipe := _recipe(scenario.alert, AlertRecipe()):
         top["alert"] = recipe
     if scenario.stop_when:

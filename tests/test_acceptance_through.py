@@ -15,6 +15,7 @@ from locust_process import HOME, Ended, locust, statuses, verdict
 from sandbox_runner import ready, spawn
 
 from chaos_hooks.alertmanager import PROGRAMS
+from reports import writing
 
 pytestmark = pytest.mark.skipif(
     not any(map(shutil.which, PROGRAMS)), reason=f"needs {' or '.join(PROGRAMS)} on PATH (Debian's package)"
@@ -98,6 +99,30 @@ def test_a_gateway_that_acknowledges_and_drops_is_convicted(tmp_path: Path) -> N
     assert "6 of 60 alerts that Alertmanager took lost. Convicted by zero_loss" in verdict(folder)["sentence"]
     assert statuses(folder)["messenger_whole"] == "PASS"
     assert len(verdict(folder)["account"]["lost_ids"]) == 6
+
+
+def test_a_relay_shows_what_the_gateway_answers(tmp_path: Path) -> None:
+    """A 429 is tried again only at the next flush: convicted, although nothing was lost in the end."""
+    down = {"name": "redis-down", "inject": "process", "at": "1s", "for": "3s", "component": "redis-primary"}
+    ended, folder = run(
+        tmp_path,
+        [{"name": "load", "rate": "20/s", "for": "5s"}],
+        *("--chaos-start-args", "--gateway-defects reject-with-429"),
+        faults=[{**down, "signal": "KILL"}],
+        relay=True,
+    )
+    found = {f["criterion"]: f for f in verdict(folder)["findings"]}
+    seen = writing.read_run(folder).deliveries or {}
+
+    assert ended.code == 1, ended.output
+    assert found["safe_rejections"]["status"] == "FAIL"
+    assert "with 429" in found["safe_rejections"]["got"]
+    assert found["zero_loss"]["status"] == "PASS"
+    assert len(seen) == 100
+    # Each alert is a group of its own: what the relay saw is what Alertmanager counted.
+    assert sum(map(len, seen.values())) == found["messenger_whole"]["numbers"]["tries"]
+    assert {tries[-1].kind for tries in seen.values()} <= {"created", "queued"}
+    assert "to the Gateway" in (folder / "report.html").read_text()
 
 
 def test_an_alertmanager_that_dies_convicts_and_acquits_nobody(tmp_path: Path) -> None:

@@ -48,16 +48,16 @@ alertmanager_notification_requests_failed_total{integration="webhook"} 6
 """
 
 
+PLAIN = {
+    "title": "t",
+    "paces": {"quick": {"phases": [{"name": "load", "rate": "10/s", "for": "2s"}]}},
+    "criteria": ["zero_loss"],
+}
+
+
 def parsed(**changes: Any) -> scenario.Scenario:
     """Return a scenario through an Alertmanager, with other top-level fields."""
-    phases = [{"name": "load", "rate": "10/s", "for": "2s"}]
-    plain = {
-        "title": "t",
-        "through": "alertmanager",
-        "paces": {"quick": {"phases": phases}},
-        "criteria": ["zero_loss"],
-    }
-    return scenario.parse(Node("s.yaml", "", {**plain, **changes}), "s", "quick")
+    return scenario.parse(Node("s.yaml", "", {**PLAIN, "through": "alertmanager", **changes}), "s", "quick")
 
 
 def test_a_push_has_the_labels_and_annotations_of_a_direct_post() -> None:
@@ -107,8 +107,17 @@ def test_what_it_would_merge_or_hide_is_refused(changes: dict[str, Any], named: 
 def test_a_scenario_file_keeps_it() -> None:
     """Written and read again it is the same."""
     told = parsed()
-    again = scenario.parse(Node("s.yaml", "", yaml.safe_load(scenario_file.text(told))), "s", "quick")
-    assert (again.through, parsed().through) == ("alertmanager", "alertmanager")
+    relayed = parsed(relay=True)
+    again = [
+        scenario.parse(Node("s.yaml", "", yaml.safe_load(scenario_file.text(each))), "s", "quick")
+        for each in (told, relayed)
+    ]
+    assert [(each.through, each.relayed) for each in again] == [
+        ("alertmanager", False),
+        ("alertmanager", True),
+    ]
+    with pytest.raises(DocumentError, match="relay: needs 'through: alertmanager'"):
+        scenario.parse(Node("s.yaml", "", {**PLAIN, "relay": True}), "s", "quick")
 
 
 @pytest.mark.parametrize(
@@ -233,4 +242,6 @@ def test_it_is_skipped_where_it_cannot_be(monkeypatch: pytest.MonkeyPatch) -> No
     assert alertmanager.lacks(parsed(), there) == ""
     assert "none of its criteria" in alertmanager.lacks(parsed(criteria=["safe_rejections"]), there)
     assert alertmanager.lacks(replace(parsed(), through=""), sandbox) == ""
+    assert "a relay can only stand" in alertmanager.lacks(parsed(relay=True), replace(there, start=None))
+    assert set(push.NOT_ASKED) - set(push.not_asked(True)) == {"safe_rejections", "refusal_status"}
     assert planning.alertmanager is alertmanager  # The planner asks.

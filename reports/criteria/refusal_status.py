@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from reports.deliveries import answers
 from reports.finding import Finding, failed, passed, unknown
 from reports.history import History, Outcome
 
@@ -15,7 +16,7 @@ from reports.history import History, Outcome
 def check(history: History, *, statuses: Sequence[int] = (503,)) -> Finding:
     """Look at the 5xx answers to every try that was refused; 4xx are for safe_rejections."""
     wanted = f"every refusal with {' or '.join(map(str, statuses))}"
-    tries = [(a, t) for a in history.attempts for t in a.sendings if t.status is not None]
+    tries = [(a, t) for a, t in answers(history) if t.status is not None]
     if not tries:
         return unknown(wanted, "nothing was answered", 0, "check that the Gateway is reachable")
     refused = [(a, t) for a, t in tries if t.outcome is Outcome.REJECTED and (t.status or 0) >= 500]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from reports.deliveries import answers
 from reports.finding import Finding, failed, passed, unknown
 from reports.history import History, Outcome
 
@@ -16,12 +17,14 @@ _WANTED = "every refusal is one that Alertmanager retries"
 
 def check(history: History) -> Finding:
     """Look at each answer; where alerts are sent again, at those to every try."""
-    answered = [(a, t) for a in history.attempts for t in a.sendings if t.status is not None]
+    tries = answers(history)
+    answered = [(a, t) for a, t in tries if t.status is not None]
     if not answered:
         return unknown(_WANTED, "nothing was answered", 0, "check that the Gateway is reachable")
     # What cannot be used is rightly refused for good.
-    usable = [a for a in history.attempts if a.number not in history.run.unusable]
-    refused = [(a, t) for a in usable for t in a.sendings if t.outcome is Outcome.REJECTED]
+    refused = [
+        (a, t) for a, t in tries if t.outcome is Outcome.REJECTED and a.number not in history.run.unusable
+    ]
     unsafe = sorted(((a, t) for a, t in refused if t.kind != "safe"), key=lambda pair: pair[0].number)
     if unsafe:
         by_status = ", ".join(
