@@ -12,7 +12,7 @@ from histories import history, keep
 from reports.history import Asked
 from reports.verdict import criterion_names
 from sandbox.gateway import defects
-from sandbox.selftest import matrix, rows, target, trial
+from sandbox.selftest import matrix, publish, rows, target, trial
 from sandbox.selftest.__main__ import main
 from sandbox.selftest.row import Row
 from sandbox.selftest.score import HIT, INVALID, MISS, VOID, Score, grade, least_share
@@ -42,6 +42,8 @@ def convicted(*failed: str, **changes: object) -> Outcome:
         (convicted("zero_loss", without="BROKEN: x"), MISS),
         (convicted(state="PASS"), MISS),
         (convicted(state="UNKNOWN"), MISS),
+        (convicted(state="UNKNOWN", looked=0.89), INVALID),
+        (convicted(state="PASS", looked=0.1), MISS),
         (convicted("zero_loss", triggered=0), VOID),
         (convicted(state="INVALID"), INVALID),
         (Outcome("BROKEN", detail="Traceback"), MISS),
@@ -59,6 +61,9 @@ def test_a_defect_must_be_convicted_by_its_criterion_alone(got: Outcome, graded:
         (Outcome("UNKNOWN", (), ("recovery", "zero_loss"), 3), MISS),
         (Outcome("PASS", (), (), 3), MISS),
         (Outcome("FAIL", ("recovery",), (), 3), MISS),
+        (Outcome("FAIL", ("zero_loss",), (), 3, looked=0.1), MISS),
+        (Outcome("UNKNOWN", (), ("zero_loss",), 3, looked=0.9), MISS),
+        (Outcome("UNKNOWN", (), ("zero_loss",), 3, looked=0.89), INVALID),
         (Outcome("UNKNOWN", (), ("recovery",), 0), VOID),
         (Outcome("INVALID", (), ("load_on_time",), 3), INVALID),
     ],
@@ -160,6 +165,44 @@ def test_a_recorded_run_is_judged_without_a_criterion(tmp_path: Path) -> None:
 
     assert trial.judged_without(folder, {"recovery"}, tmp_path / "one") == "FAIL"
     assert trial.judged_without(folder, {"zero_loss"}, tmp_path / "other") == "PASS"
+
+
+def test_the_looks_are_counted(tmp_path: Path) -> None:
+    """Those at the readiness, against five a second; a slow /metrics is no starved prober."""
+    lines = [{"probe": "ready", "asked_s": at_s} for at_s in (0.0, 0.2, 0.9, 1.0)]
+    lines += [{"probe": "metrics", "asked_s": 0.0}, {"probe": "metrics", "asked_s": 9.0}]
+    (tmp_path / "observations.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in lines))
+
+    assert trial.looked(tmp_path) == 0.6
+
+
+def test_the_published_tables_are_those_of_the_record() -> None:
+    """README.md and docs/selftest.md hold what docs/selftest-matrix.json says, and of every row."""
+    scores = matrix.recorded([publish.read()], rows.ALL)
+
+    assert publish.block(publish.BRIEF) == publish.brief(scores)
+    assert publish.block(publish.FULL) == publish.full(scores)
+    assert [score.row for score in scores] == list(rows.ALL), "a row or its scenario was changed: run it anew"
+
+
+def test_the_record_survives_its_publication(tmp_path: Path) -> None:
+    """What is written is read again as it was; the text around the tables stays."""
+    score = Score(rows.DEFECTS[0])
+    score.add(3, convicted("zero_loss", detail="FAIL: 7 lost"))
+    score.add(4, Outcome("PASS", triggered=1, without="PASS", detail="PASS: 0 lost"))
+    (tmp_path / "docs").mkdir()
+    for path in (publish.FULL, publish.BRIEF):
+        text = f"before\n{publish._BEGIN}old\n{publish._END}after\n"
+        (tmp_path / path).write_text(text)
+    publish.write([score], tmp_path)
+    (again,) = matrix.recorded([publish.read(tmp_path)], rows.ALL)
+
+    assert [(t[0], t[1].failed, t[2]) for t in again.trials] == [(3, ("zero_loss",), HIT), (4, (), MISS)]
+    assert publish.block(publish.BRIEF, tmp_path) == publish.brief([again])
+    assert (tmp_path / publish.BRIEF).read_text().startswith("before\n<!-- matrix")
+    assert (tmp_path / publish.BRIEF).read_text().endswith("<!-- /matrix -->\nafter\n")
+    assert "| ack-then-drop | `zero_loss` | 1 of 2 | detected >= 2.5% |" in publish.brief([again])
+    assert "1 defects, 1 of 2 runs convicted by name." in publish.brief([again])
 
 
 def test_an_unknown_row_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from sandbox.selftest import matrix, rows, trial
+from sandbox.selftest import matrix, publish, rows, trial
 from sandbox.selftest.row import Row
 from sandbox.selftest.score import HIT, INVALID, Score
 
@@ -66,7 +66,10 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     if asked.recorded:
         documents = [json.loads(path.read_text(encoding="utf-8")) for path in asked.recorded]
-        return _told(matrix.recorded(documents, tuple(chosen)), asked.json)
+        scores = matrix.recorded(documents, tuple(chosen))
+        if asked.publish:
+            publish.write(scores)
+        return _told(scores, asked.json)
     folder = Path(tempfile.mkdtemp(prefix="alertstorm-selftest-"))
     selftest = Selftest(chosen, folder)
     try:
@@ -106,6 +109,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the matrix for programs, too")
     told = "run nothing: put together what earlier runs wrote with --json"
     parser.add_argument("--recorded", type=Path, nargs="+", metavar="FILE", help=told)
+    told = "with --recorded: keep the record in docs/, and write the tables there and in README.md anew"
+    parser.add_argument("--publish", action="store_true", help=told)
     parser.add_argument("--list", action="store_true", help="print the rows, run nothing")
     return parser
 

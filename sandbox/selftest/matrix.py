@@ -74,6 +74,7 @@ def _outcome(told: dict[str, Any]) -> Outcome:
         told["without"] or "",
         told.get("detail", ""),
         told["took_s"],
+        told.get("looked", 1.0),
     )
 
 
@@ -156,6 +157,7 @@ def _row(score: Score) -> dict[str, Any]:
                 "triggered": got.triggered,
                 "without": got.without or None,
                 "took_s": got.took_s,
+                "looked": got.looked,
                 "detail": got.detail,
             }
             for seed, got, graded, why in score.trials

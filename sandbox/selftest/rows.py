@@ -100,7 +100,7 @@ INNOCENTS = (
     Row(
         "recovery-too-close",
         "recovery-close",
-        "noise-metrics-slow=0.6,recovery-late=3.2",
+        "noise-metrics-slow=0.6,recovery-late=3",
         allows=("recovery",),
         why="it lies within the error of the limit",
         states=("UNKNOWN",),

@@ -8,19 +8,24 @@ from sandbox.selftest.row import Row
 from sandbox.selftest.trial import Outcome
 
 HIT, MISS, VOID, INVALID = "hit", "MISS", "VOID", "INVALID"
+# Where the machine leaves the harness less of its looks, what it could not decide is no wonder.
+ENOUGH_LOOKS = 0.9
 
 
 def grade(row: Row, got: Outcome) -> tuple[str, str]:
     """Return what a trial proves, and why if it is no hit.
 
-    VOID: what was planted never bit. INVALID: what the run rests on did not hold, as on a machine that is too
-    busy; neither proves anything about the harness.
+    VOID: what was planted never bit. INVALID: what the run rests on did not hold, or it is undecided on a
+    machine that was too busy; neither proves anything about the harness.
     """
     if got.state == "INVALID" and "INVALID" not in row.states:
         return INVALID, got.detail
     if (row.planted or row.act) and not got.triggered and got.state not in ("SKIPPED", "BROKEN"):
         return VOID, "what was planted never bit"
-    return _grade_defect(row, got) if row.wants else _grade_innocent(row, got)
+    graded, why = _grade_defect(row, got) if row.wants else _grade_innocent(row, got)
+    if graded == MISS and got.state == "UNKNOWN" and got.looked < ENOUGH_LOOKS:
+        return INVALID, f"undecided, as only {got.looked:.0%} of the looks were made: {got.detail}"
+    return graded, why
 
 
 def _grade_defect(row: Row, got: Outcome) -> tuple[str, str]:

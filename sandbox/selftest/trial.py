@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,14 @@ CHECKOUT = target.CHECKOUT
 _DEADLINE_S = 150.0
 _PAUSE_AFTER_S, _PAUSE_S = 2.0, 3.0
 _POLL_S = 0.1
+_LOOK_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of a trial. ``state`` is the verdict's, SKIPPED, or BROKEN with ``detail``; ``triggered`` how
-    often the least frequent of what was planted bit; ``without`` the state when the criterion is disabled."""
+    often the least frequent of what was planted bit; ``without`` the state when the criterion is disabled;
+    ``looked`` the share, up to 1, of its looks at the readiness that the harness had time for."""
 
     state: str
     failed: tuple[str, ...] = ()
@@ -36,6 +38,7 @@ class Outcome:
     without: str = ""
     detail: str = ""
     took_s: float = 0.0
+    looked: float = 1.0
 
 
 def run(row: Row, seed: int, folder: Path) -> Outcome:
@@ -56,7 +59,7 @@ def run(row: Row, seed: int, folder: Path) -> Outcome:
         acted = _act(row, process, folder)
         code = _wait(process)
     outcome = _read(row, folder, code, bites, acted)
-    return _timed(outcome, time.monotonic() - began_s)
+    return replace(outcome, took_s=round(time.monotonic() - began_s, 1))
 
 
 def _command(row: Row, seed: int, folder: Path, bites: Path) -> list[str]:
@@ -121,7 +124,7 @@ def _read(row: Row, folder: Path, code: int, bites: Path, acted: bool) -> Outcom
     without = ""
     if row.wants:
         without = judged_without(verdicts[0].parent, {row.wants, *row.allows}, folder / "without")
-    return _outcome(found, triggered, without)
+    return replace(_outcome(found, triggered, without), looked=looked(verdicts[0].parent))
 
 
 def _outcome(found: dict[str, Any], triggered: int, without: str) -> Outcome:
@@ -129,6 +132,16 @@ def _outcome(found: dict[str, Any], triggered: int, without: str) -> Outcome:
         return tuple(each["criterion"] for each in found["findings"] if each["status"] == status)
 
     return Outcome(found["state"], those("FAIL"), those("UNKNOWN"), triggered, without, found["sentence"])
+
+
+def looked(run_folder: Path) -> float:
+    """Return which share of a run's looks at the readiness were made: a probe looks five times a second, if
+    the machine lets it. 1 where none was made, as there is nothing to tell by."""
+    with (run_folder / "observations.jsonl").open(encoding="utf-8") as lines:
+        asked_s = [each["asked_s"] for each in map(json.loads, lines) if each["probe"] == "ready"]
+    if len(asked_s) < 2:
+        return 1.0
+    return round(min(1.0, (len(asked_s) - 1) * _LOOK_S / (max(asked_s) - min(asked_s))), 2)
 
 
 def judged_without(run_folder: Path, criteria: set[str], folder: Path) -> str:
@@ -143,15 +156,3 @@ def judged_without(run_folder: Path, criteria: set[str], folder: Path) -> str:
         return str(json.loads(done.stdout)["state"])
     except (ValueError, KeyError):
         return f"BROKEN: {done.stderr[-200:]}"
-
-
-def _timed(outcome: Outcome, took_s: float) -> Outcome:
-    return Outcome(
-        outcome.state,
-        outcome.failed,
-        outcome.undecided,
-        outcome.triggered,
-        outcome.without,
-        outcome.detail,
-        round(took_s, 1),
-    )
