@@ -136,8 +136,13 @@ class Delivery:
         sent_s: list[float | None] = []
         done_s: list[float] = []
         told = []
+        knows = self._known.get
         for batch, exchange in over:
-            known = self._known_of(exchange) if len(batch) == 1 else None
+            known = None
+            if len(batch) == 1:
+                reached, _, _, status, body, _, framed = exchange
+                known = knows((status, body)) if framed and reached == "done" else None
+                known = known or self._learnt(exchange)
             if known:
                 told.append(known.answers)
                 numbers.append(batch[0][0])
@@ -156,18 +161,15 @@ class Delivery:
         for (batch, exchange), said in zip(over, told, strict=True):
             tell(exchange, batch, said)
 
-    def _known_of(self, exchange: Exchange) -> Known | None:
+    def _learnt(self, exchange: Exchange) -> Known | None:
         """Return what an answer says of the one alert of its POST, if that is all it speaks of."""
         reached, _, _, status, body, _, framed = exchange
-        if reached != "done" or not framed:
+        if reached != "done" or not framed or len(body) > _MOST_KNOWN_BYTES or b'"results"' in body:
             return None
-        known = self._known.get((status, body))
-        if known is None and len(body) <= _MOST_KNOWN_BYTES and b'"results"' not in body:
-            said = answers.read(exchange, [""], self._rules)
-            known = Known(said, self._ledger.code(said[0], status))
-            if len(self._known) >= _MOST_KNOWN:
-                self._known.clear()
-            self._known[status, body] = known
+        said = answers.read(exchange, [""], self._rules)
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        known = self._known[status, body] = Known(said, self._ledger.code(said[0], status))
         return known
 
     def _read(self, batch: list[Planned], exchange: Exchange) -> list[Answer]:

@@ -126,7 +126,7 @@ class Lines:
                     continue
                 known = read(data)
                 if known:
-                    answered(line, now_s, *known)
+                    answered(line, now_s, known)
                 else:
                     self._take(line, data)
         return len(events)
@@ -216,14 +216,17 @@ class Lines:
         self._early[line] = None
         self.poll.modify(line.fd, select.EPOLLIN)
 
-    def _answered(self, line: Line, now_s: float, status: int, body: bytes) -> None:
+    def _answered(self, line: Line, now_s: float, known: tuple[int, bytes]) -> None:
         """End a request that was answered whole, in one piece, on a connection that stays."""
         shot, sent_s = line.shot, line.sent_s
         assert shot
         del self.busy[line]
         line.shot, line.expects, line.fresh = None, False, False
-        self._use(line)
-        shot.done((shot.tag, _tuple(Exchange, ("done", sent_s, now_s, status, body, "", True))))
+        if self.waiting:
+            self._use(line)
+        else:
+            self.pool.keep(line)
+        shot.done((shot.tag, _tuple(Exchange, ("done", sent_s, now_s, *known, "", True))))
 
     def _finish(self, line: Line, error: str) -> None:
         shot = line.shot
