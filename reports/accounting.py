@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from reports.history import Attempt, History, Member, Outcome, Resource
+import numpy as np
+
+from reports import stored
+from reports import table as tables
+from reports.history import History, Outcome
+from reports.joining import join
+from reports.stored import Stored
+from reports.table import Mask, Numbers, Table
 
 KEPT_FOR_LATER = ("buffered", "queued")
 
@@ -52,25 +58,6 @@ class Account:
         return self.planned == self.sent + self.unsent and self.acked == truth
 
 
-@dataclass(slots=True)
-class _Group:
-    """The alerts with equal labels, the resources that hold them, and the places that they have in aggregated
-    ones, each with that resource's name."""
-
-    attempts: list[Attempt]
-    resources: list[Resource]
-    held: list[tuple[str, Member]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Settled:
-    created: int
-    aggregated: int
-    deduplicated: int
-    lost: tuple[int, ...]
-    recovered: tuple[int, ...]
-
-
 def account(history: History) -> Account:
     """Join the ledger with the resources by alert id.
 
@@ -78,26 +65,7 @@ def account(history: History) -> Account:
     leaves no id behind, when the occurrence counts of its labels' resources cover it: after the creators, a
     count must be left for each (as Jepsen's counter checker reads: acknowledged <= count <= attempted).
     """
-    groups = _groups(history)
-    settled = [_settle(group) for group in groups.values()]
-    rejected = history.of(Outcome.REJECTED)
-    resolved = sum(a.kind == "resolved" for a in history.of(Outcome.ACKED))
-    return Account(
-        planned=history.run.planned,
-        acked=len(history.of(Outcome.ACKED)),
-        rejected_safe=sum(a.kind == "safe" for a in rejected),
-        rejected_unsafe=sum(a.kind != "safe" for a in rejected),
-        indeterminate=len(history.of(Outcome.INDETERMINATE)),
-        unsent=len(history.of(Outcome.UNSENT)),
-        created=sum(s.created for s in settled),
-        aggregated=sum(s.aggregated for s in settled),
-        deduplicated=sum(s.deduplicated for s in settled),
-        resolved=resolved,
-        lost=tuple(sorted(n for s in settled for n in s.lost)),
-        recovered=tuple(sorted(n for s in settled for n in s.recovered)),
-        duplicates=_duplicates(groups),
-        unexpected=_unexpected(history),
-    )
+    return history.once("account", lambda: _account(history))
 
 
 def still_due(history: History, numbers: Collection[int]) -> list[int]:
@@ -105,8 +73,10 @@ def still_due(history: History, numbers: Collection[int]) -> list[int]:
     later (buffered, queued), and the run was broken off before it let them. They are not proven lost."""
     if history.ended == "completed":
         return []
-    kinds = {a.number: a.kind for a in history.attempts}
-    return [n for n in numbers if kinds.get(n) in KEPT_FOR_LATER]
+    told = tables.of(history)
+    rows = told.rows(np.fromiter(numbers, np.int64, len(numbers)))
+    kept = told.kinds(*KEPT_FOR_LATER)
+    return [n for n, row in zip(numbers, rows, strict=True) if row >= 0 and kept[row]]
 
 
 def loss_bound(acked: int) -> float | None:
@@ -120,84 +90,70 @@ def share(value: float) -> str:
     return f"{value:.2%}" if value >= 0.001 or value == 0 else f"{value * 100:.2g}%"
 
 
-def _groups(history: History) -> dict[int, _Group]:
-    groups: dict[int, _Group] = defaultdict(lambda: _Group([], [], []))
-    subject_of = {a.number: a.subject for a in history.attempts}
-    for attempt in history.attempts:
-        groups[attempt.subject].attempts.append(attempt)
-    for resource in history.resources or ():
-        if resource.members:
-            for member in resource.members:
-                subject = (
-                    member.subject if member.subject is not None else subject_of.get(member.creator or -1)
-                )
-                if subject is not None:
-                    groups[subject].held.append((resource.name, member))
-            continue
-        creator = resource.creator
-        subject = resource.subject
-        if subject is None and creator is not None:
-            subject = subject_of.get(creator)
-        members = {subject_of.get(number, number) for number in resource.aggregated}
-        if subject is not None and (creator is not None or not resource.aggregated):
-            members.add(subject)
-        for number in members:
-            groups[number].resources.append(resource)
-    return groups
-
-
-def _settle(group: _Group) -> _Settled:
-    acked = sorted((a for a in group.attempts if _wants_truth(a)), key=lambda a: a.number)
-    unsure = [a.number for a in group.attempts if a.outcome is Outcome.INDETERMINATE]
-    creators = {r.creator for r in group.resources if r.creator is not None}
-    members = {n for r in group.resources for n in r.aggregated}
-    held = {member.creator for _, member in group.held if member.creator is not None}
-    created = [a for a in acked if a.number in creators]
-    by_id = {a.number for a in acked if a.number in held and a.number not in creators}
-    others = [a for a in acked if a.number not in creators and a.number not in by_id]
-    # Members are read from pod names, which all alerts with equal labels share: such a name shows that one
-    # of them arrived, and holds all those of which the Gateway said that they were aggregated.
-    listed = [a for a in others if a.subject in members]
-    aggregated = {a.number for k, a in enumerate(listed) if k == 0 or a.kind == "aggregated"}
-    rest = [a for a in others if a.number not in aggregated]
-    single = [r for r in group.resources if not r.aggregated]
-    # A creator that is named twice (two resources from one alert) frees no count for another.
-    spare = sum(max(0, r.count - (r.creator is not None)) for r in single)
-    spare += sum(max(0, m.count - (m.creator is not None)) for _, m in group.held)
-    counted = min(len(rest), spare)
-    return _Settled(
-        created=len(created),
-        aggregated=len(aggregated) + len(by_id),
-        deduplicated=counted,
-        lost=tuple(a.number for a in rest[counted:]),
-        recovered=tuple(n for n in unsure if n in creators or n in members or n in held),
+def _account(history: History) -> Account:
+    told, store = tables.of(history), stored.of(history)
+    rejected, safe = told.are(Outcome.REJECTED), told.kinds("safe")
+    acked, resolved = told.are(Outcome.ACKED), told.kinds("resolved")
+    unsure = told.are(Outcome.INDETERMINATE)
+    places = join(told, store, acked & ~resolved)
+    names = [resource.name for resource in history.resources or ()]
+    return Account(
+        planned=history.run.planned,
+        acked=_count(acked),
+        rejected_safe=_count(rejected & safe),
+        rejected_unsafe=_count(rejected & ~safe),
+        indeterminate=_count(unsure),
+        unsent=_count(told.are(Outcome.UNSENT)),
+        created=_count(places.created),
+        aggregated=_count(places.aggregated),
+        deduplicated=_count(places.deduplicated),
+        resolved=_count(acked & resolved),
+        lost=_numbers(told.number[places.lost]),
+        recovered=_numbers(told.number[unsure & places.there]),
+        duplicates=_duplicates(told, store, names),
+        unexpected=tuple(sorted(names[k] for k in np.flatnonzero(_unexpected(told, store)))),
     )
 
 
-def _wants_truth(attempt: Attempt) -> bool:
-    return attempt.outcome is Outcome.ACKED and attempt.kind != "resolved"
+def _count(which: Mask) -> int:
+    return int(np.count_nonzero(which))
 
 
-def _duplicates(groups: dict[int, _Group]) -> tuple[tuple[str, ...], ...]:
-    found = []
-    for _, group in sorted(groups.items()):
-        names = sorted({r.name for r in group.resources if not r.aggregated} | {n for n, _ in group.held})
-        if len(names) > 1:
-            found.append(tuple(names))
-    return tuple(found)
+def _numbers(numbers: Numbers) -> tuple[int, ...]:
+    return tuple(np.sort(numbers).tolist())
 
 
-def _unexpected(history: History) -> tuple[str, ...]:
-    """Name the resources of this run that no alert explains: their alert was never sent."""
-    sent = [a for a in history.attempts if a.outcome is not Outcome.UNSENT]
-    numbers, subjects = {a.number for a in sent}, {a.subject for a in sent}
-    found = []
-    for resource in history.resources or ():
-        # Pod names, of the label as of the aggregated ones, tell the subject: a repeat brings its labels
-        # there although the first alert with these labels was never sent.
-        pods = resource.aggregated or (resource.subject,)
-        strange = any(pod is not None and pod not in subjects for pod in pods)
-        creators = (resource.creator, *(member.creator for member in resource.members))
-        if strange or any(n is not None and n not in numbers for n in creators):
-            found.append(resource.name)
-    return tuple(sorted(found))
+def _duplicates(told: Table, store: Stored, names: list[str]) -> tuple[tuple[str, ...], ...]:
+    """Name the resources that hold the same alerts, by groups; aggregated ones hold many."""
+    pairs, of_members = stored.holders(store, told), stored.members(store, told)
+    single, known = ~store.aggregates[pairs.resource], of_members >= 0
+    subject = np.concatenate((pairs.number[single], of_members[known]))
+    resource = np.concatenate((pairs.resource[single], store.member_resource[known]))
+    order = np.argsort(subject, kind="stable")
+    subject, resource = subject[order], resource[order]
+    again = np.flatnonzero(subject[1:] == subject[:-1])
+    several: dict[int, set[str]] = {}
+    for k in again.tolist():
+        several.setdefault(int(subject[k]), set()).update((names[resource[k]], names[resource[k + 1]]))
+    return tuple(tuple(sorted(each)) for each in several.values() if len(each) > 1)
+
+
+def _unexpected(told: Table, store: Stored) -> Mask:
+    """Tell which resources of this run no alert explains: their alert was never sent."""
+    sent = ~told.are(Outcome.UNSENT)
+    subjects = np.unique(told.subject[sent])
+
+    def unsent(numbers: Numbers) -> Mask:
+        rows = told.rows(numbers)
+        known: Mask = (rows >= 0) & np.append(sent, False)[rows]
+        return (numbers >= 0) & ~known
+
+    def unlabelled(numbers: Numbers) -> Mask:
+        return (numbers >= 0) & ~np.isin(numbers, subjects)
+
+    # Pod names, of the label as of the aggregated ones, tell the subject: a repeat brings its labels there
+    # although the first alert with these labels was never sent.
+    strange = unsent(store.creator) | (unlabelled(store.subject) & ~store.aggregates)
+    strange[store.aggregated.resource[unlabelled(store.aggregated.number)]] = True
+    strange[store.member_resource[unsent(store.member_creator)]] = True
+    return strange

@@ -7,12 +7,16 @@ from typing import overload
 
 from reports.columns import Columns
 from reports.history import Attempt, Try, deciding
+from reports.ledger_frames import NEVER, microseconds
 
 _KEPT = 100_000  # So many are kept once made; of more the objects would take some hundred megabytes.
 
 
 class Attempts(Sequence[Attempt]):
-    """Equal to the tuple of the same attempts. ``each`` holds the tries of those that were tried again."""
+    """Equal to the tuple of the same attempts. ``each`` holds the tries of those that were tried again.
+
+    What is asked of many of them is asked of `reports.table`.
+    """
 
     def __init__(self, columns: Columns, each: Mapping[int, tuple[Try, ...]]) -> None:
         self.columns = columns
@@ -53,9 +57,13 @@ class Attempts(Sequence[Attempt]):
 
     def _make(self, row: int) -> Attempt:
         c = self.columns
-        number, where, told = c.number[row], c.wheres[c.where[row]], c.tolds[c.told[row]]
-        begun_s, sent_s, done_s = c.times(row)
-        plan = (number, c.subject[row], where.phase, c.due_s[row])
+        number, due_s = int(c.number[row]), float(c.due_s[row])
+        where, told, due_us = c.wheres[c.where[row]], c.tolds[c.told[row]], microseconds(due_s)
+        begun_s, sent_s, done_s = (
+            None if at == NEVER else (due_us + int(at)) / 1e6
+            for at in (c.begun[row], c.sent[row], c.done[row])
+        )
+        plan = (number, int(c.subject[row]), where.phase, due_s)
         tries = self.each.get(number)
         if tries:
             d = tries[deciding([one.outcome for one in tries])]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from reports import signals
-from reports.history import Attempt, History, Outcome
+import numpy as np
+
+from reports import signals, table
+from reports.history import History, Outcome
 from reports.interval import Interval
 from reports.lanes import Lane, drawable
 from reports.lanes import lanes as lanes_of
 from reports.presentation import recoveries
+from reports.table import Numbers, Seconds, Table
 from reports.verdict import Verdict
 
 CLASSES = ("acked", "safe", "unsafe", "indeterminate", "unsent", "lost")
@@ -74,35 +77,29 @@ class Chart:
 
 def chart(history: History, verdict: Verdict, most_points: int = MOST_POINTS) -> Chart:
     """Return what is drawn of a run."""
-    lost = frozenset(verdict.account.lost) if history.resources is not None else frozenset()
-    # The folder gives alerts that were never begun no due time; second 0 would be a lie.
-    placed = [a for a in history.attempts if a.phase or a.begun_s is not None]
-    by_class: dict[str, list[Attempt]] = {name: [] for name in CLASSES}
-    for attempt in sorted(placed, key=lambda a: (a.due_s, a.number)):
-        by_class[_class(attempt, lost)].append(attempt)
+    told = table.of(history)
+    groups = _groups(history, verdict)
     end_s = _end_s(history)
     bucket_s = float(max(1, math.ceil(end_s / MOST_BUCKETS)))
-    answered = {name: [a for a in group if a.done_s is not None] for name, group in by_class.items()}
-    total = sum(len(group) for group in answered.values())
+    answered = {name: rows[~np.isnan(told.done_s[rows])] for name, rows in groups.items()}
+    total = sum(len(rows) for rows in answered.values())
     thin = total - len(answered["lost"]) > most_points
-    classes = sum(bool(group) for name, group in answered.items() if name != "lost")
+    classes = sum(bool(len(rows)) for name, rows in answered.items() if name != "lost")
     window_s = end_s / max(1, most_points // max(1, classes)) if thin else 0.0
-    crowd_s = end_s / MOST_LOST if len(by_class["lost"]) > MOST_LOST else 0.0
+    crowd_s = end_s / MOST_LOST if len(groups["lost"]) > MOST_LOST else 0.0
     windows = {name: crowd_s if name == "lost" else window_s for name in CLASSES}
-    kept = {
-        name: _slowest(group, windows[name]) if windows[name] else group for name, group in answered.items()
-    }
-    ticks = _ticks(by_class["lost"], crowd_s)
+    kept = {name: _slowest(told, rows, windows[name]) for name, rows in answered.items()}
+    ticks = _ticks(told.due_s[groups["lost"]], crowd_s)
     lanes, lane_window_s = drawable(lanes_of(history), end_s)
     return Chart(
         end_s=end_s,
         bucket_s=bucket_s,
-        rates={name: _rates(group, bucket_s, end_s) for name, group in by_class.items()},
-        points={name: _points(group) for name, group in kept.items()},
+        rates={name: _rates(told.due_s[rows], bucket_s, end_s) for name, rows in groups.items()},
+        points={name: _points(told, rows) for name, rows in kept.items()},
         answered=total,
-        shown=sum(len(group) for group in kept.values()),
+        shown=sum(len(rows) for rows in kept.values()),
         window_s=window_s,
-        unplaced=len(history.attempts) - len(placed),
+        unplaced=len(told) - sum(len(rows) for rows in groups.values()),
         lanes=lanes,
         bands=_bands(history),
         phases=tuple((p.name, p.begin_s, p.end_s) for p in history.run.phases),
@@ -114,51 +111,61 @@ def chart(history: History, verdict: Verdict, most_points: int = MOST_POINTS) ->
     )
 
 
-def _class(attempt: Attempt, lost: frozenset[int]) -> str:
-    if attempt.outcome is Outcome.REJECTED:
-        return "safe" if attempt.kind == "safe" else "unsafe"
-    return "lost" if attempt.number in lost else attempt.outcome.value
+def _groups(history: History, verdict: Verdict) -> dict[str, Numbers]:
+    """Return the rows of each class, by due time."""
+    told = table.of(history)
+    known = verdict.account.lost if history.resources is not None else ()
+    # The folder gives alerts that were never begun no due time; second 0 would be a lie.
+    placed = ~told.of_phase("") | ~np.isnan(told.begun_s)
+    rejected, safe = told.are(Outcome.REJECTED), told.kinds("safe")
+    lost = np.isin(told.number, np.array(known, np.int64)) & ~rejected
+    of_class = {"safe": rejected & safe, "unsafe": rejected & ~safe, "lost": lost}
+    for outcome in (Outcome.ACKED, Outcome.INDETERMINATE, Outcome.UNSENT):
+        of_class[outcome.value] = told.are(outcome) & ~lost
+    order = told.in_order(told.due_s)
+    return {name: order[(of_class[name] & placed)[order]] for name in CLASSES}
 
 
 def _end_s(history: History) -> float:
     times = [p.end_s for p in history.run.phases]
-    times += [t for a in history.attempts for t in (a.due_s, a.done_s) if t is not None]
+    told = table.of(history)
+    times += [float(np.nanmax(each, initial=-math.inf)) for each in (told.due_s, told.done_s)]
     times += [o.answered_s for o in history.observations]
     times += [i.ended.latest_s for i in history.injections if i.ended]
     return max((t for t in times if math.isfinite(t)), default=1.0) or 1.0
 
 
-def _rates(group: list[Attempt], bucket_s: float, end_s: float) -> tuple[float, ...]:
-    counts = [0] * (int(end_s // bucket_s) + 1)
-    for attempt in group:
-        counts[int(attempt.due_s // bucket_s)] += 1
-    return tuple(round(count / bucket_s, 3) for count in counts)
+def _rates(due_s: Seconds, bucket_s: float, end_s: float) -> tuple[float, ...]:
+    counts = np.bincount((due_s // bucket_s).astype(np.int64), minlength=int(end_s // bucket_s) + 1)
+    return tuple(round(count / bucket_s, 3) for count in counts.tolist())
 
 
-def _slowest(group: list[Attempt], window_s: float) -> list[Attempt]:
-    windows: dict[int, Attempt] = {}
-    for attempt in group:
-        window = int(attempt.due_s // window_s)
-        if window not in windows or _took(windows[window]) < _took(attempt):
-            windows[window] = attempt
-    return list(windows.values())
+def _slowest(told: Table, rows: Numbers, window_s: float) -> Numbers:
+    if not window_s:
+        return rows
+    window, took_s = (told.due_s[rows] // window_s).astype(np.int64), _took_s(told, rows)
+    order = np.lexsort((-took_s, window))
+    _, first = np.unique(window[order], return_index=True)
+    slowest: Numbers = rows[order[first]]
+    return slowest
 
 
-def _ticks(lost: list[Attempt], crowd_s: float) -> list[tuple[int, int]]:
+def _ticks(due_s: Seconds, crowd_s: float) -> list[tuple[int, int]]:
     """Return (due time in ms, how many were lost); in the middle of each stretch if they share one."""
     if not crowd_s:
-        return [(round(a.due_s * 1000), 1) for a in lost]
-    counts = Counter(int(a.due_s // crowd_s) for a in lost)
-    return [(round((k + 0.5) * crowd_s * 1000), count) for k, count in sorted(counts.items())]
+        return [(round(at_s * 1000), 1) for at_s in due_s.tolist()]
+    stretches, counts = np.unique((due_s // crowd_s).astype(np.int64), return_counts=True)
+    middles = [round((k + 0.5) * crowd_s * 1000) for k in stretches.tolist()]
+    return list(zip(middles, counts.tolist(), strict=True))
 
 
-def _took(attempt: Attempt) -> float:
-    return attempt.latency_s or 0.0
+def _took_s(told: Table, rows: Numbers) -> Seconds:
+    return np.nan_to_num(told.latency_s[rows])
 
 
-def _points(group: list[Attempt]) -> Points:
-    at_ms = _differences(round(a.due_s * 1000) for a in group)
-    return Points(at_ms, tuple(round(_took(a) * 1000, 1) for a in group))
+def _points(told: Table, rows: Numbers) -> Points:
+    at_ms = _differences(round(at_s * 1000) for at_s in told.due_s[rows].tolist())
+    return Points(at_ms, tuple(round(took_s * 1000, 1) for took_s in _took_s(told, rows).tolist()))
 
 
 def _differences(values: Iterable[int]) -> tuple[int, ...]:
@@ -168,7 +175,8 @@ def _differences(values: Iterable[int]) -> tuple[int, ...]:
 
 
 def _bands(history: History) -> tuple[Band, ...]:
-    times = [t for a in history.attempts for t in (a.begun_s, a.done_s) if t is not None]
+    told = table.of(history)
+    times = [t for each in (told.begun_s, told.done_s) for t in table.ordered(each)[-1:].tolist()]
     # A fault that was not seen to end is drawn as far as the record goes, and no further.
     last_s = max([*times, *(o.answered_s for o in history.observations)], default=0.0)
     bands = []

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from reports.history import Outcome, Try
-from reports.ledger_frames import NEVER, microseconds, offset
+import numpy as np
+from numpy.typing import NDArray
+
+from reports.history import Outcome
+from reports.ledger_frames import NEVER
 
 
 class Where(NamedTuple):
@@ -27,10 +28,12 @@ class Told(NamedTuple):
     detail: str
 
 
+WORKER = "worker"  # The kind of an alert given up with the worker that was to send it.
 STOPPED = Told(Outcome.UNSENT, "stopped", None, "")
 KILLED = Told(
     Outcome.INDETERMINATE, "killed", None, "begun, and the generator died before it wrote the outcome"
 )
+_MOST_US = 2**31 - 1
 
 
 @dataclass(slots=True)
@@ -38,14 +41,14 @@ class Columns:
     """A row an alert. ``begun``, ``sent`` and ``done`` are microseconds from ``due_s``, NEVER for none;
     ``where`` and ``told`` are places in the tables ``wheres`` and ``tolds``."""
 
-    number: array[int] = field(default_factory=lambda: array("I"))
-    subject: array[int] = field(default_factory=lambda: array("I"))
-    due_s: array[float] = field(default_factory=lambda: array("d"))
-    begun: array[int] = field(default_factory=lambda: array("i"))
-    sent: array[int] = field(default_factory=lambda: array("i"))
-    done: array[int] = field(default_factory=lambda: array("i"))
-    where: array[int] = field(default_factory=lambda: array("H"))
-    told: array[int] = field(default_factory=lambda: array("H"))
+    number: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, "u4"))
+    subject: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, "u4"))
+    due_s: NDArray[np.float64] = field(default_factory=lambda: np.empty(0, "f8"))
+    begun: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, "i4"))
+    sent: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, "i4"))
+    done: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, "i4"))
+    where: NDArray[np.uint16] = field(default_factory=lambda: np.empty(0, "u2"))
+    told: NDArray[np.unsignedinteger[Any]] = field(default_factory=lambda: np.empty(0, "u2"))
     wheres: list[Where] = field(default_factory=lambda: [Where("", 0)])
     tolds: list[Told] = field(default_factory=lambda: [STOPPED, KILLED])
 
@@ -54,67 +57,41 @@ class Columns:
         """Return how many bytes a row takes."""
         return sum(getattr(self, name).itemsize for name in _NAMES)
 
-    def add_begun(self, number: int, subject: int, due_s: float, at_us: int, where: int) -> int:
-        """Add an alert that was begun and, as far as is known, did not end; return its row."""
-        self.number.append(number)
-        self.subject.append(subject)
-        self.due_s.append(due_s)
-        self.begun.append(offset(at_us, microseconds(due_s)))
-        self.sent.append(NEVER)
-        self.done.append(NEVER)
-        self.where.append(where)
-        self.told.append(1)
-        return len(self.number) - 1
-
-    def begin_anew(self, row: int, at_us: int) -> None:
-        """Take back how an alert ended, for it was begun elsewhere."""
-        self.begun[row] = offset(at_us, microseconds(self.due_s[row]))
-        self.sent[row] = self.done[row] = NEVER
-        self.told[row] = 1
-
-    def told_of(self, row: int) -> Told:
-        """Return what an alert was answered."""
-        return self.tolds[self.told[row]]
-
-    def times(self, row: int) -> tuple[float | None, float | None, float | None]:
-        """Return when an alert was begun, sent and done, in seconds since the start."""
-        due_us = microseconds(self.due_s[row])
-        begun, sent, done = self.begun[row], self.sent[row], self.done[row]
-        return (
-            None if begun == NEVER else (due_us + begun) / 1e6,
-            None if sent == NEVER else (due_us + sent) / 1e6,
-            None if done == NEVER else (due_us + done) / 1e6,
-        )
-
-    def first_try(self, row: int) -> Try:
-        """Return an alert's row as a try."""
-        told = self.told_of(row)
-        return Try(told.outcome, told.kind, *self.times(row), told.status, told.detail)
-
-    def in_order(self) -> None:
-        """Sort the rows by number."""
-        number = self.number
-        if all(map(int.__lt__, number, number[1:])):
-            return
-        order = sorted(range(len(number)), key=number.__getitem__)
+    def add(self, count: int, **values: Any) -> None:
+        """Add rows; what is not given is as of alerts of whose beginning nothing is recorded."""
         for name in _NAMES:
-            column = getattr(self, name)
-            setattr(self, name, array(column.typecode, map(column.__getitem__, order)))
+            old = getattr(self, name)
+            new = np.full(count, NEVER if name in ("begun", "sent", "done") else 0, old.dtype)
+            if name in values:
+                new[:] = values[name]
+            setattr(self, name, np.concatenate((old, new)))
 
-    def give_up(self, row: int) -> None:
-        """Take back when an alert was begun and done: that was the master's, which gave it up."""
-        self.begun[row] = self.sent[row] = self.done[row] = NEVER
+    def make_room(self, place: int) -> None:
+        """Make ``told`` wide enough for a place in its table; so many different answers are rare."""
+        if place > np.iinfo(self.told.dtype).max:
+            self.told = self.told.astype("u4")
 
-    def add_unbegun(self, numbers: Sequence[int], told: int = 0) -> None:
-        """Add alerts of whose beginning nothing is recorded: they were never begun, or it is in doubt."""
-        count = len(numbers)
-        self.number.extend(numbers)
-        self.subject.extend(numbers)
-        self.due_s.extend(array("d", [0.0]) * count)
-        for column in (self.begun, self.sent, self.done):
-            column.extend(array("i", [NEVER]) * count)
-        self.where.extend(array("H", [0]) * count)
-        self.told.extend(array("H", [told]) * count)
+    def keep(self, rows: NDArray[np.intp]) -> None:
+        """Keep these rows, in this order."""
+        for name in _NAMES:
+            setattr(self, name, getattr(self, name)[rows])
+
+    def seconds(self, name: str) -> NDArray[np.float64]:
+        """Return when alerts were ``begun``, ``sent`` or ``done``, in seconds since the start; NaN for
+        never."""
+        offset = getattr(self, name)
+        return np.where(offset == NEVER, np.nan, (microseconds(self.due_s) + offset) / 1e6)
+
+
+def microseconds(at_s: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return times as they are kept, to the microsecond; see `reports.ledger_frames.microseconds`."""
+    return np.rint(at_s * 1e6).astype(np.int64)
+
+
+def offsets(at_us: NDArray[np.int64], base_us: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Return times as microseconds from others, at most 35 minutes."""
+    found: NDArray[np.int32] = np.clip(at_us - base_us, -_MOST_US, _MOST_US).astype(np.int32)
+    return found
 
 
 _NAMES = tuple(each.name for each in fields(Columns))[:8]

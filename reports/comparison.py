@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from reports import table
 from reports.comparable import unlike
 from reports.finding import Finding
 from reports.history import History, Outcome, Run
@@ -59,7 +60,8 @@ class NoComparison:
 
 def figures(history: History, verdict: Verdict) -> Figures:
     """Return what is compared of a run."""
-    took = sorted(a.latency_s for a in history.of(Outcome.ACKED) if a.latency_s is not None)
+    told = table.of(history)
+    took = table.ordered(told.latency_s[told.are(Outcome.ACKED)])
     return Figures(
         run=history.run,
         state=verdict.state.value,

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from reports import messenger
-from reports.history import Attempt, History, Outcome, Try
+import numpy as np
+
+from reports import messenger, table
+from reports.history import History, Outcome, Try
+from reports.table import Numbers, Table
 
 FILE = "deliveries.jsonl"
 
@@ -25,14 +29,20 @@ def of(lines: Iterable[Mapping[str, Any]]) -> dict[int, tuple[Try, ...]]:
     return {number: tuple(tries) for number, tries in found.items()}
 
 
-def answers(history: History) -> list[tuple[Attempt, Try]]:
+def answers(history: History) -> tuple[Numbers, Table]:
     """Return what the Gateway answered to each try of each alert: to the sender, or, where an Alertmanager
-    stands between, to that, as far as a relay saw it. Without one nobody knows."""
-    if history.deliveries is None and messenger.stands_between(history):
-        return []
-    if history.deliveries is None:
-        return [(a, t) for a in history.attempts for t in a.sendings]
-    return [(a, t) for a in history.attempts for t in history.deliveries.get(a.number, ())]
+    stands between, to that, as far as a relay saw it; the alert's row, and the tries as rows. Without a relay
+    nobody knows."""
+    told, seen = table.of(history), history.deliveries
+    if seen is None and not messenger.stands_between(history):
+        return told.sendings()
+    numbers = np.fromiter((n for n, tries in (seen or {}).items() if tries), np.int64)
+    rows = told.rows(numbers)
+    known = rows >= 0
+    rows = np.sort(rows[known])
+    each = {k: (seen or {})[n] for k, n in enumerate(told.number[rows].tolist())}
+    places, tries = replace(told.some(rows), each=each).sendings()
+    return rows[places], tries
 
 
 def words(history: History, number: int) -> str:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any
 
-from reports import levers
+from reports import levers, table
 from reports.documents import dumped
 from reports.finding import Finding, Status
 from reports.history import Asked, History
@@ -98,7 +98,8 @@ def _unbitten(history: History, finding: Finding) -> tuple[Change, ...]:
         if injection.bit:
             continue
         end_s = injection.asked_at_s + injection.asked_for_s
-        due = sum(injection.asked_at_s <= a.due_s < end_s for a in history.attempts)
+        due_s = table.of(history).due_s
+        due = int(((due_s >= injection.asked_at_s) & (due_s < end_s)).sum())
         what = f"{injection.name}, on from {injection.asked_at_s:g} s for {injection.asked_for_s:g} s"
         if injection.error:
             changes.append(Change("other", f"{what}: {injection.error}"))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from reports.interval import Interval
 from reports.log import Log
 from reports.observation import Observation as Observation
 from reports.ranges import Ranges
 from reports.workers import Worker
+
+Made = TypeVar("Made")
 
 
 class Outcome(StrEnum):
@@ -219,11 +221,19 @@ class History:
     went_s: float = math.inf
     ranges: Ranges | None = None
     deliveries: Mapping[int, tuple[Try, ...]] | None = None
+    _known: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @property
     def clock_error_s(self) -> float:
         """Return by how much the alerts' times may differ from the probes', which are the master's."""
         return max((worker.error_s or 0.0 for worker in self.workers), default=0.0)
+
+    def once(self, what: str, make: Callable[[], Made]) -> Made:
+        """Return what ``make`` makes of this history, made once, however many ask for it."""
+        if what not in self._known:
+            self._known[what] = make()
+        found: Made = self._known[what]
+        return found
 
     def of(self, outcome: Outcome) -> list[Attempt]:
         """Return the attempts that ended so."""

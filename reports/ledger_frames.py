@@ -101,25 +101,39 @@ def read(data: bytes, begins: int = 0) -> Iterator[Frame]:
     Raises:
         ValueError: at a frame that is there but not as it was written.
     """
-    view = memoryview(data)
-    at = begins
-    while at + _HEADER.size <= len(data):
-        kind, length, crc, base_us = _HEADER.unpack_from(data, at)
-        ends = at + _HEADER.size + length
-        if ends > len(data):
+    for kind, base_us, starts, ends in walk(data, begins):
+        payload, rows = data[starts:ends], kind in _ROW_BYTES
+        columns = _columns(kind, memoryview(payload)) if rows else ()
+        yield Frame(kind, base_us, columns, None if rows else said(payload), ends)
+
+
+def walk(data: bytes, begins: int = 0) -> Iterator[tuple[bytes, int, int, int]]:
+    """Yield of the frames from a place on, as `read` does, only kind, base_us, and from where to where the
+    payload lies.
+
+    Raises:
+        ValueError: at a frame that is there but not as it was written.
+    """
+    view, at = memoryview(data), begins
+    while at + _HEADER.size <= len(view):
+        kind, length, crc, base_us = _HEADER.unpack_from(view, at)
+        starts = at + _HEADER.size
+        ends = starts + length
+        if ends > len(view):
             return
-        payload = view[at + _HEADER.size : ends]
-        if crc != _crc(kind, base_us, payload):
+        if crc != _crc(kind, base_us, view[starts:ends]):
             raise ValueError(f"is damaged at byte {at}")
-        rows = kind in _ROW_BYTES
-        yield Frame(
-            kind,
-            base_us,
-            _columns(kind, payload) if rows else (),
-            None if rows else json.loads(bytes(payload)),
-            ends,
-        )
+        yield kind, base_us, starts, ends
         at = ends
+
+
+def said(payload: bytes) -> Any:
+    """Return what a frame says that is not of rows.
+
+    Raises:
+        ValueError: if it is no JSON.
+    """
+    return json.loads(payload)
 
 
 def whole(data: bytes, begins: int) -> int:

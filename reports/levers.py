@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reports import signals
+import numpy as np
+
+from reports import signals, table
 from reports.finding import Finding
 from reports.history import History, Injection, Observation
 from reports.interval import Interval
@@ -145,12 +147,10 @@ def rate(case: Case) -> list[Change]:
 def load(case: Case) -> list[Change]:
     """What rate the generator kept up with: the most alerts of a second that were all begun on time."""
     late_limit_s = float(case.options.get("p99_s", 0.25))
-    seconds: Counter[int] = Counter()
-    late: set[int] = set()
-    for a in case.history.attempts:
-        seconds[int(a.due_s)] += 1
-        if a.late_s is None or a.late_s > late_limit_s:
-            late.add(int(a.due_s))
+    told = table.of(case.history)
+    second = told.due_s.astype(np.int64)
+    seconds = Counter(second.tolist())
+    late = set(second[~(told.late_s <= late_limit_s)].tolist())
     if not late:
         return []
     most, on_time = max(seconds.values()), max((n for s, n in seconds.items() if s not in late), default=0)
@@ -179,7 +179,8 @@ def fault_begin(case: Case) -> list[Change]:
 
 def settle(case: Case) -> list[Change]:
     """How long the settling must be: twice the slowest answer that was seen, and five seconds at least."""
-    slowest_s = max((a.latency_s or 0.0 for a in case.history.attempts), default=0.0)
+    took_s = np.nan_to_num(table.of(case.history).latency_s)
+    slowest_s = float(took_s.max()) if len(took_s) else 0.0
     wanted_s = float(max(5, math.ceil(2 * slowest_s)))
     text = f"the slowest answer took {slowest_s:.3g} s; settle for {wanted_s:g} s at least"
     return [Change("settle", text, None, wanted_s, "s")]

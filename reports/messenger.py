@@ -12,6 +12,9 @@ import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
+from reports import table
 from reports.history import History, Observation, Outcome
 
 # What a probe of its metrics saw; and what its API said once, after the load, of the alerts that it holds.
@@ -106,7 +109,10 @@ def under_way(values: Mapping[str, float]) -> float:
 
 def last_push_s(history: History) -> float:
     """Return when the last alert was pushed; 0 if none was."""
-    return max((a.done_s or a.due_s for a in history.attempts), default=0.0)
+    told = table.of(history)
+    done_s = np.nan_to_num(told.done_s)
+    pushed_s = np.where(done_s != 0.0, done_s, told.due_s)
+    return float(pushed_s.max()) if len(told) else 0.0
 
 
 def figures(first: Observation, last: Observation) -> dict[str, float]:
@@ -120,7 +126,7 @@ def _pace(history: History) -> Pace:
 
 
 def _changed(history: History, good: list[Observation]) -> str:
-    begun_s = min((a.begun_s for a in history.attempts if a.begun_s is not None), default=0.0)
+    begun_s = min(table.ordered(table.of(history).begun_s)[:1].tolist(), default=0.0)
     if good[0].asked_s > begun_s:
         return f"Alertmanager was first seen at {good[0].asked_s:.1f} s, after the first alert"
     first = good[0].values.get(STARTED)
@@ -132,7 +138,8 @@ def _changed(history: History, good: list[Observation]) -> str:
 
 def _not_held(history: History) -> str:
     told = [o for o in history.samples(HELD) if o.ok]
-    taken = len({a.subject for a in history.of(Outcome.ACKED)})
+    alerts = table.of(history)
+    taken = len(np.unique(alerts.subject[alerts.are(Outcome.ACKED)]))
     if not told:
         return "Alertmanager was not asked which alerts it held"
     values = told[-1].values

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reports import deliveries, traces
+import numpy as np
+
+from reports import deliveries, table, traces
 from reports.finding import Status
-from reports.history import Attempt, History, Outcome, Resource, Try
+from reports.history import Attempt, History, Outcome, Resource
 from reports.presentation import EXAMPLES, clip
 from reports.verdict import Verdict
 from shapes.alerts import Naming
@@ -74,20 +76,19 @@ def _alerts(history: History, verdict: Verdict, most: int) -> Iterator[tuple[Att
         wanted |= {
             n: _TWICE for r in history.resources or () if r.name in doubled and (n := _who(r)) is not None
         }
-    refused = most if _failed(verdict, _REFUSED) else 0
-    for attempt in history.attempts:
-        if attempt.number in wanted:
-            yield attempt, wanted[attempt.number]
-        elif refused and _refused_for_good(history, attempt):
-            refused -= 1
-            yield attempt, _UNSAFE
-
-
-def _refused_for_good(history: History, attempt: Attempt) -> bool:
-    ends: Iterable[Attempt | Try] = (attempt,)
+    told = table.of(history)
+    found = np.isin(told.number, np.fromiter(wanted, np.int64, len(wanted)))
+    # Of what was sent again the try that decided counts.
+    rows, ends = np.arange(len(told)), told
     if history.deliveries is not None:
-        ends = history.deliveries.get(attempt.number, ())
-    return any(each.outcome is Outcome.REJECTED and each.kind != "safe" for each in ends)
+        rows, ends = deliveries.answers(history)
+    refused = np.zeros(len(told), bool)
+    refused[rows[ends.are(Outcome.REJECTED) & ~ends.kinds("safe")]] = True
+    refused &= ~found
+    most = most if _failed(verdict, _REFUSED) else 0
+    for row in np.union1d(np.flatnonzero(found), np.flatnonzero(refused)[:most]).tolist():
+        attempt = history.attempts[row]
+        yield attempt, wanted.get(attempt.number, _UNSAFE)
 
 
 def _who(resource: Resource) -> int | None:

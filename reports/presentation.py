@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from reports import table
 from reports.accounting import share
 from reports.finding import Finding, Status
 from reports.history import Asked, History, Injection
 from reports.interval import Interval
+from reports.table import Seconds
 from reports.verdict import Verdict
 from shapes.alerts import Naming
 
@@ -98,9 +100,9 @@ def accounting_notes(history: History, verdict: Verdict) -> list[str]:
         notes.append(
             f"of {a.rejected:,} rejected, {a.rejected_safe:,} safely (Alertmanager sends them again)"
         )
-    if again := [attempt for attempt in history.attempts if attempt.tries > 1]:
-        most = max(attempt.tries for attempt in again)
-        notes.append(f"{len(again):,} were sent again, as Alertmanager does; at most {most:,} tries each")
+    tries = table.of(history).tries
+    if again := int((tries > 1).sum()):
+        notes.append(f"{again:,} were sent again, as Alertmanager does; at most {tries.max():,} tries each")
     if a.indeterminate and history.resources is not None:
         notes.append(
             f"of {a.indeterminate:,} indeterminate, {len(a.recovered):,} turned up; the rest is not lost"
@@ -157,9 +159,9 @@ def recoveries(history: History) -> Iterator[Asked]:
     yield from (asked for asked in history.run.promises if asked.criterion == "recovery")
 
 
-def percentile(ordered: list[float], share: float) -> float | None:
+def percentile(ordered: Sequence[float] | Seconds, share: float) -> float | None:
     """Return the value that ``share`` (0 to 1) of the ordered values do not exceed; None of no values."""
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
+    return float(ordered[min(len(ordered) - 1, int(share * len(ordered)))]) if len(ordered) else None
 
 
 def _lost(history: History, verdict: Verdict) -> Fact:

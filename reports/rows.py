@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reports import traces
-from reports.history import Attempt, History, Outcome
+import numpy as np
+
+from reports import table, traces
+from reports.history import History, Outcome
 from reports.presentation import plain
+from reports.table import Numbers
 from reports.verdict import Verdict
 from shapes.alerts import Naming
 
@@ -31,6 +34,10 @@ COLUMNS = (
 )
 Value = str | int | float | None
 
+_OF_TABLE = ("number", "subject", "due_s", "begun_s", "sent_s", "done_s", "where", "told", "tries")
+_AT_ONCE = 20_000  # Alerts; so many of them are objects at a time.
+_TRUTHS = ("", "not read", "there", "not there", "lost")
+
 
 def rows(history: History, verdict: Verdict) -> Iterator[dict[str, Value]]:
     """Yield a row for each alert, in the order of their numbers; what never happened is None.
@@ -39,34 +46,50 @@ def rows(history: History, verdict: Verdict) -> Iterator[dict[str, Value]]:
     one; else empty. ``subject`` is the id of the first alert with the same labels. ``trace_id`` is the trace
     of the POST that it went out in first, which other alerts may share; empty if it carried none.
     """
-    naming = Naming(history.run.token)
+    told, naming = table.of(history), Naming(history.run.token)
     traced = traces.trace_ids(history)
-    lost, recovered = set(verdict.account.lost), set(verdict.account.recovered)
-    for a in sorted(history.attempts, key=lambda a: a.number):
-        yield {
-            "id": naming.alert_id(a.number),
-            "number": a.number,
-            "subject": naming.alert_id(a.subject),
-            "phase": plain(a.phase),
-            "due_s": a.due_s if a.phase or a.begun_s is not None else None,
-            "begun_s": a.begun_s,
-            "sent_s": a.sent_s,
-            "done_s": a.done_s,
-            "latency_s": None if a.latency_s is None else round(a.latency_s, 6),
-            "outcome": a.outcome.value,
-            "kind": plain(a.kind),
-            "status": a.status,
-            "tries": a.tries,
-            "volley": a.volley,
-            "truth": _truth(a, history.resources is not None, lost, recovered),
-            "detail": plain(a.detail),
-            "trace_id": traced.get(a.number, ("", ""))[0],
-        }
+    truths, order = _truths(history, verdict), told.in_order()
+    wheres = [(plain(where.phase), where.volley) for where in told.wheres]
+    tolds = [(t.outcome.value, plain(t.kind), t.status, plain(t.detail)) for t in told.tolds]
+    for first in range(0, len(order), _AT_ONCE):
+        some = order[first : first + _AT_ONCE]
+        columns = (getattr(told, name)[some].tolist() for name in _OF_TABLE)
+        for number, subject, due_s, begun_s, sent_s, done_s, where, answer, tries, truth in zip(
+            *columns, truths[some].tolist(), strict=True
+        ):
+            (phase, volley), (outcome, kind, status, detail) = wheres[where], tolds[answer]
+            yield {
+                "id": naming.alert_id(number),
+                "number": number,
+                "subject": naming.alert_id(subject),
+                "phase": phase,
+                "due_s": due_s if phase or begun_s == begun_s else None,
+                "begun_s": _or_none(begun_s),
+                "sent_s": _or_none(sent_s),
+                "done_s": _or_none(done_s),
+                "latency_s": None if done_s != done_s else round(done_s - due_s, 6),
+                "outcome": outcome,
+                "kind": kind,
+                "status": status,
+                "tries": tries,
+                "volley": volley,
+                "truth": _TRUTHS[truth],
+                "detail": detail,
+                "trace_id": traced.get(number, ("", ""))[0],
+            }
 
 
-def _truth(attempt: Attempt, read: bool, lost: set[int], recovered: set[int]) -> str:
-    if attempt.outcome is Outcome.INDETERMINATE:
-        return "not read" if not read else "there" if attempt.number in recovered else "not there"
-    if attempt.outcome is not Outcome.ACKED or attempt.kind == "resolved":
-        return ""
-    return "not read" if not read else "lost" if attempt.number in lost else "there"
+def _or_none(at_s: float) -> float | None:
+    return at_s if at_s == at_s else None  # NaN is never itself.
+
+
+def _truths(history: History, verdict: Verdict) -> Numbers:
+    """Return, by row, which of `_TRUTHS` holds."""
+    told = table.of(history)
+    wanted = told.are(Outcome.ACKED) & ~told.kinds("resolved")
+    unsure = told.are(Outcome.INDETERMINATE)
+    if history.resources is None:
+        return np.where(wanted | unsure, 1, 0)
+    found = verdict.account
+    lost, recovered = (np.isin(told.number, np.array(n, np.int64)) for n in (found.lost, found.recovered))
+    return np.select([wanted & lost, wanted, unsure & recovered, unsure], [4, 2, 2, 3], 0)

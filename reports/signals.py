@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
-from reports import counters
-from reports.history import Attempt, History, Injection, Observation, Outcome
+from reports import counters, table
+from reports.answers import Answers, Reading, answers
+from reports.history import History, Injection, Observation
 from reports.interval import Interval
+from reports.table import Table
 
 METRICS, READY, SENTINEL, COMPONENTS = "metrics", "ready", "sentinel", "components"
 CLOSED, HALF_OPEN, OPEN = 0.0, 1.0, 2.0
@@ -18,18 +19,7 @@ CLOSED, HALF_OPEN, OPEN = 0.0, 1.0, 2.0
 BLIND_S = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One look at the Gateway: good or bad at some instant in [asked_s, answered_s]; or None, which stands
-    for a stretch in which nobody looked."""
-
-    asked_s: float
-    answered_s: float
-    good: bool | None
-    what: str
-
-
-def health(history: History, component: str) -> dict[str, list[Reading]]:
+def health(history: History, component: str) -> dict[str, Sequence[Reading]]:
     """Return what shows whether the Gateway works normally, by source: breaker, readiness, its answers.
 
     A scrape that failed, or does not hold the breaker's state, says nothing of the breaker. A source without
@@ -45,23 +35,11 @@ def health(history: History, component: str) -> dict[str, list[Reading]]:
         Reading(o.asked_s, o.answered_s, o.ok, "ready" if o.ok else f"not ready ({o.error})")
         for o in history.samples(READY)
     ]
-    error_s = history.clock_error_s
-    answers = [
-        Reading(
-            (t.begun_s if t.begun_s is not None else a.due_s) - error_s,
-            t.done_s + error_s,
-            t.outcome is Outcome.ACKED,
-            f"alert {a.number} {t.outcome.value} {t.kind}",
-        )
-        for a in sorted(history.attempts, key=lambda a: (a.due_s, a.number))
-        for t in a.sendings
-        if t.done_s is not None and a.number not in history.run.unusable
-    ]
     end_s = planned_end_s(history)
     return {
         "breaker": _with_blind(breaker, max(0.0, history.came_s), min(end_s, history.went_s)),
         "readiness": _with_blind(ready, 0.0, end_s),
-        "answers": answers,
+        "answers": history.once("answers", lambda: answers(history)),
     }
 
 
@@ -77,6 +55,8 @@ def turned_good(readings: Iterable[Reading], from_s: float) -> Interval | None:
     while). The latest is the first good answer to a question asked after all that was answered: until then
     it may have been bad; infinite when there is none. None when all was good.
     """
+    if isinstance(readings, Answers):
+        return readings.turned_good(from_s)
     known = list(readings)
     not_good = [r for r in known if not r.good and r.answered_s >= from_s]
     if not not_good:
@@ -85,6 +65,18 @@ def turned_good(readings: Iterable[Reading], from_s: float) -> Interval | None:
     last_s = max(r.answered_s for r in not_good)
     good = [r.answered_s for r in known if r.good and r.asked_s >= last_s]
     return Interval(max(bad, default=from_s), min(good, default=math.inf))
+
+
+def seen(readings: Sequence[Reading]) -> Sequence[Reading]:
+    """Return the readings at which somebody looked."""
+    return readings if isinstance(readings, Answers) else [r for r in readings if r.good is not None]
+
+
+def disturbed(readings: Sequence[Reading], from_s: float) -> bool:
+    """Return whether one of them was bad that came after ``from_s``."""
+    if isinstance(readings, Answers):
+        return readings.disturbed(from_s)
+    return any(r.good is False and r.answered_s >= from_s for r in readings)
 
 
 def just_before(samples: list[Observation], from_s: float) -> Observation | None:
@@ -150,16 +142,18 @@ def while_on(history: History, fault: str) -> Interval | None:
     return Interval(injection.began.earliest_s, max(injection.began.latest_s, end_s))
 
 
-def due_within(history: History, span: Interval) -> list[Attempt]:
+def due_within(history: History, span: Interval) -> Table:
     """Return the alerts that fell due in a span; they are why the Gateway had anything to do in it."""
-    return [a for a in history.attempts if span.earliest_s <= a.due_s <= span.latest_s]
+    told = table.of(history)
+    return told.some((told.due_s >= span.earliest_s) & (told.due_s <= span.latest_s))
 
 
 def was_asked(history: History, from_s: float, until_s: float) -> bool | None:
     """Return whether the Gateway had alerts to work on in a window: those that were begun; of a replica those
     that it counted as received itself, as nobody else knows which it got. None if that cannot be told."""
     if not history.replica:
-        return any(a.begun_s is not None and from_s <= a.begun_s <= until_s for a in history.attempts)
+        begun_s = table.of(history).begun_s
+        return bool(((from_s <= begun_s) & (begun_s <= until_s)).any())
     growth = counters.grown(history.samples(METRICS), "received", from_s, until_s)
     return None if growth is None else growth.total > 0
 

@@ -13,7 +13,7 @@ from typing import Any
 import histories
 from hypothesis import strategies as st
 
-from reports.history import Asked, Attempt, History, Injection, Observation, Outcome, Resource
+from reports.history import Asked, Attempt, History, Injection, Member, Observation, Outcome, Resource
 from reports.interval import Interval
 from reports.signals import CLOSED, OPEN
 
@@ -59,6 +59,19 @@ def ledgers(draw: st.DrawFn) -> History:
         sealed=draw(st.booleans()),
         ended=draw(st.sampled_from(["completed", "completed", "interrupted", ""])),
     )
+
+
+@st.composite
+def storms(draw: st.DrawFn) -> History:
+    """Return such a history, of whose resources some have members."""
+    told = draw(ledgers())
+    ids = st.none() | st.integers(0, len(told.attempts) + 1)
+    some = st.lists(st.builds(Member, ids, ids, st.integers(0, 3)), max_size=3).map(tuple)
+    store = told.resources and tuple(
+        replace(r, members=draw(st.just(()) | some), name=draw(st.sampled_from([r.name, "rr-same"])))
+        for r in told.resources
+    )
+    return replace(told, resources=store)
 
 
 def window() -> st.SearchStrategy[tuple[float, float]]:

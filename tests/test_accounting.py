@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import any_history
 import histories
+import object_accounting
 import pytest
 from histories import attempt, history, resource, told
 from hypothesis import given, settings
@@ -115,6 +116,17 @@ def test_the_count_of_a_storm_covers_nobody() -> None:
 def test_the_bound_of_zero_lost(acked: int, bound: float | None) -> None:
     """1 - 0.05^(1/n)."""
     assert loss_bound(acked) == (None if bound is None else pytest.approx(bound, abs=5e-5))
+
+
+@settings(max_examples=300, deadline=None)
+@given(any_history.storms(), st.randoms(use_true_random=False))
+def test_the_columns_say_what_an_accounting_object_by_object_says(
+    made_up: History, chance: random.Random
+) -> None:
+    """Field by field, whatever was recorded, in whatever order."""
+    shuffled = tuple(chance.sample(made_up.attempts, len(made_up.attempts)))
+    assert account(made_up) == object_accounting.account(made_up)
+    assert account(replace(made_up, attempts=shuffled)) == object_accounting.account(made_up)
 
 
 @QUICK

@@ -48,7 +48,7 @@ def test_a_torn_ledger_is_read_as_far_as_it_is_whole(tmp_path: Path) -> None:
     passes: an alert whose end is gone is in doubt, and never absent."""
     path = live(histories.history(), tmp_path / "run")
     data = (path / "ledger.bin").read_bytes()
-    ends = {len(frames.MAGIC), *(frame.ends for frame in frames.read(data, len(frames.MAGIC)))}
+    ends = {len(frames.MAGIC), *(ends for *_, ends in frames.walk(data, len(frames.MAGIC)))}
     for keep in range(len(frames.MAGIC), len(data)):
         (path / "ledger.bin").write_bytes(data[:keep])
         torn = folder.read(path)
@@ -76,11 +76,11 @@ def _without(kind: bytes, data: bytes) -> bytes:
     """Return a ledger without its first frame of a kind."""
     at, gone = len(frames.MAGIC), False
     kept = frames.MAGIC
-    for frame in frames.read(data, at):
-        taken = frame.kind == kind and not gone
+    for of, _, _, ends in frames.walk(data, at):
+        taken = of == kind and not gone
         gone = gone or taken
-        kept += b"" if taken else data[at : frame.ends]
-        at = frame.ends
+        kept += b"" if taken else data[at:ends]
+        at = ends
     return kept
 
 

@@ -237,14 +237,13 @@ def test_a_lost_record_of_a_try_is_damage(tmp_path: Path) -> None:
     path = tmp_path / "ledger.bin"
     data, kept, second = path.read_bytes(), frames.MAGIC, 0
     at = len(frames.MAGIC)
-    for frame in frames.read(data, at):
-        rows = {frames.BEGIN: 4, frames.END: 4}.get(frame.kind)
-        again = frame.said == ["where", 1, "chaos", 0, 2]
-        second += again
-        # The second try's beginning has where 1, its end says try 2.
-        lost = rows is not None and frame.columns[rows][0] == (1 if frame.kind == frames.BEGIN else 2)
-        kept += b"" if lost else data[at : frame.ends]
-        at = frame.ends
+    for kind, _, starts, ends in frames.walk(data, at):
+        second += kind == frames.DEFINE and frames.said(data[starts:ends]) == ["where", 1, "chaos", 0, 2]
+        # Each frame is of one row, whose last column tells: the second try's beginning has where 1, its end
+        # says try 2.
+        lost = {frames.BEGIN: 1, frames.END: 2}.get(kind) == int.from_bytes(data[ends - 2 : ends], "little")
+        kept += b"" if lost else data[at:ends]
+        at = ends
     path.write_bytes(kept)
     history = folder.read(tmp_path)
 

@@ -149,7 +149,7 @@ def test_health() -> None:
 def test_an_alert_without_an_answer_time_says_nothing() -> None:
     """It was never begun, or its generator died."""
     silent = history(attempts=(attempt(0, Outcome.UNSENT, done_s=None),))
-    assert signals.health(silent, "redis")["answers"] == []
+    assert list(signals.health(silent, "redis")["answers"]) == []
 
 
 def test_health_shows_where_nobody_looked() -> None:

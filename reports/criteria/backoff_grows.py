@@ -79,7 +79,7 @@ def check(
         mend = "raise the rate, and keep /metrics up"
         return unknown(wanted, f"{what} while the fault was on", seen.samples, mend)
     first = seen.steps[0]
-    since_s = first.latest_s if first else min(a.due_s for a in due) + _FIRST_S
+    since_s = first.latest_s if first else float(due.due_s.min()) + _FIRST_S
     waits_s = [max(s * _JITTER, retry_after_s) for s in steps]
     return _incomplete(wanted, got, steps, seen, since_s, waits_s, min(span.latest_s, seen.until_s))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reports import counters, signals
+from reports import counters, signals, table
 from reports.finding import Finding, failed, passed, unknown
 from reports.history import History, Observation, Outcome
 
@@ -66,5 +66,5 @@ def _in_a_row(history: History) -> float:
     conflicts, retried, exhausted = (growth.total if growth else None for growth in growths)
     if conflicts is None or retried is None or exhausted is None:
         return 0.0
-    unsure = sum(a.outcome is not Outcome.ACKED for a in history.attempts)
+    unsure = len(history.attempts) - int(table.of(history).are(Outcome.ACKED).sum())
     return max(0.0, conflicts - retried - exhausted - unsure)

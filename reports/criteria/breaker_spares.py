@@ -7,8 +7,9 @@ beyond that are of calls that should not have been made.
 from __future__ import annotations
 
 import itertools
+import math
 
-from reports import signals
+from reports import signals, table
 from reports.finding import Finding, failed, passed, unknown
 from reports.history import History, Observation
 
@@ -46,8 +47,8 @@ def check(
     numbers = {"errors": errors, "pairs": float(len(pairs))}
     if errors > at_most:
         return failed(wanted, got, len(pairs), numbers=numbers)
-    asked = [a for a in history.attempts for x, y in pairs[:1] + pairs[-1:] if x.asked_s <= a.due_s]
-    if len(pairs) < 2 or not asked:
+    due_s = table.of(history).due_s.max(initial=-math.inf)
+    if len(pairs) < 2 or not any(one.asked_s <= due_s for one, _ in pairs[:1] + pairs[-1:]):
         mend = "let the fault last longer, with load, so that the breaker is seen open for a while"
         return unknown(wanted, "it was not seen open for long enough", len(pairs), mend, numbers=numbers)
     return passed(wanted, got, len(pairs), numbers)

@@ -5,11 +5,15 @@ A Gateway that lets updates of one resource queue up behind each other has none;
 
 from __future__ import annotations
 
-from collections import defaultdict
+import itertools
+import math
 
-from reports import counters, signals
+import numpy as np
+
+from reports import counters, signals, table
 from reports.finding import Finding, failed, passed, unknown
-from reports.history import Attempt, History, Outcome
+from reports.history import History, Outcome
+from reports.table import Table
 
 _WANTED = "at least 1 conflict counted"
 
@@ -23,22 +27,31 @@ def check(history: History) -> Finding:
         return unknown(_WANTED, "the counter was in no sample", 0, mend)
     if growth.total:
         return passed(_WANTED, f"{growth.total:g}", growth.samples, {"conflicts": growth.total})
-    together = _together(history.of(Outcome.ACKED))
+    together = _together(table.of(history))
     if not together or growth.samples < 2:
         mend = "send more alerts with equal labels at one instant"
         return unknown(_WANTED, f"none, and {together} alerts could collide", growth.samples, mend)
     return failed(_WANTED, f"none, though {together} alerts could collide", growth.samples)
 
 
-def _together(acked: list[Attempt]) -> int:
+def _together(told: Table) -> int:
     """Return how many alerts repeat one that exists while another such repeat is under way."""
-    repeats: dict[int, list[Attempt]] = defaultdict(list)
-    for attempt in acked:
-        if attempt.number != attempt.subject and attempt.begun_s is not None and attempt.done_s is not None:
-            repeats[attempt.subject].append(attempt)
-    return sum(any(_overlap(a, b) for b in group if b is not a) for group in repeats.values() for a in group)
+    repeats = told.are(Outcome.ACKED) & (told.number != told.subject)
+    some = told.some(repeats & ~np.isnan(told.begun_s) & ~np.isnan(told.done_s))
+    some = some.some(some.in_order(some.subject, some.begun_s))
+    rows = zip(some.subject.tolist(), some.begun_s.tolist(), some.done_s.tolist(), strict=True)
+    count = 0
+    for _, group in itertools.groupby(rows, key=lambda row: row[0]):
+        count += _overlaps([(begun_s, done_s) for _, begun_s, done_s in group])
+    return count
 
 
-def _overlap(one: Attempt, other: Attempt) -> bool:
-    begun_s, done_s = one.begun_s or 0.0, one.done_s or 0.0
-    return begun_s <= (other.done_s or 0.0) and (other.begun_s or 0.0) <= done_s
+def _overlaps(spans: list[tuple[float, float]]) -> int:
+    """Return how many of these, which stand as they begin, overlap another: one before it that lasts, or the
+    next one."""
+    count, until_s = 0, -math.inf
+    for k, (begun_s, done_s) in enumerate(spans):
+        next_s = spans[k + 1][0] if k + 1 < len(spans) else math.inf
+        count += begun_s <= until_s or next_s <= done_s
+        until_s = max(until_s, done_s)
+    return count

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from reports import signals
+import numpy as np
+
+from reports import signals, table
 from reports.finding import Finding, failed, passed, unknown
-from reports.history import Attempt, History, Outcome
+from reports.history import History, Outcome
 from reports.interval import Interval
 
 _WANTED = "fallbacks counted, and alerts acknowledged while the cache was away"
@@ -24,25 +26,23 @@ def check(history: History, *, component: str = "redis", fault: str = "") -> Fin
         return unknown(_WANTED, "the counter was not read just before the fault", len(samples), mend)
     rises = signals.rises(samples, "fallbacks", began.earliest_s)
     back = _back(history, component, began, rises)
-    done = [a for a in _taken_up(history, began) if a.done_s is not None and a.done_s <= back.earliest_s]
-    acked = [a for a in done if a.outcome is Outcome.ACKED]
-    got = f"{'counted' if rises else 'none counted'}, {len(acked)} acknowledged meanwhile"
+    told = table.of(history)
+    taken_up, well = told.begun_s >= began.latest_s, told.are(Outcome.ACKED)
+    done = taken_up & (told.done_s <= back.earliest_s)
+    acked = int(np.count_nonzero(done & well))
+    got = f"{'counted' if rises else 'none counted'}, {acked} acknowledged meanwhile"
     if rises and acked:
         return passed(_WANTED, got, len(samples))
     if back.latest_s <= began.latest_s:
         mend = "lengthen the fault; map the breaker's state in the target file"
         return unknown(_WANTED, "nothing shows that the cache was away", len(samples), mend)
-    if not done:
+    if not done.any():
         mend = "raise the rate, so that alerts fall due while the cache is away"
         return unknown(_WANTED, "no alert was answered while the cache was away", len(samples), mend)
-    after = [a for a in _taken_up(history, began) if a.outcome is Outcome.ACKED and a.due_s <= back.latest_s]
+    after = int(np.count_nonzero(taken_up & well & (told.due_s <= back.latest_s)))
     if rises and after:
-        return unknown(_WANTED, f"{got}, but {len(after)} later", len(samples), "lengthen the fault")
+        return unknown(_WANTED, f"{got}, but {after} later", len(samples), "lengthen the fault")
     return failed(_WANTED, got, len(samples))
-
-
-def _taken_up(history: History, began: Interval) -> list[Attempt]:
-    return [a for a in history.attempts if a.begun_s is not None and a.begun_s >= began.latest_s]
 
 
 def _back(history: History, component: str, began: Interval, rises: list[Interval]) -> Interval:

@@ -7,11 +7,15 @@ counted as created is zero_loss's; a count that fits neither the answers nor the
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 
-from reports import counters, signals
+import numpy as np
+
+from reports import counters, signals, table
 from reports.finding import Finding, failed, passed, unknown
-from reports.history import History, Observation, Outcome, Try
+from reports.history import History, Observation, Outcome
+from reports.table import Table
 
 _WANTED = "counters that fit the answers or the resources"
 
@@ -49,9 +53,10 @@ def check(history: History, *, alone: bool = True) -> Finding:
         mend = f"map {' and '.join(f'metrics.{key}' for key in lacks)} in the target file"
         return unknown(_WANTED, f"{', '.join(lacks)} in no sample", 0, mend)
     good = [o for o in samples if o.ok]
-    tries = [t for a in history.attempts for t in a.sendings]
-    done_s = max((t.done_s for t in tries if t.done_s is not None), default=0.0)
-    if good[0].answered_s > min((t.begun_s or 0.0 for t in tries), default=0.0) or good[-1].asked_s < done_s:
+    tries = table.of(history).sendings()[1]
+    begun_s = np.nan_to_num(tries.begun_s).min() if len(tries) else 0.0
+    done_s = np.nanmax(tries.done_s, initial=-math.inf)
+    if good[0].answered_s > begun_s or good[-1].asked_s < (done_s if math.isfinite(done_s) else 0.0):
         mend = "keep /metrics up from before the first alert until after the last"
         return unknown(_WANTED, "the counters were not read before and after the load", len(good), mend)
     counts = _counts(history, samples, tries)
@@ -62,17 +67,16 @@ def check(history: History, *, alone: bool = True) -> Finding:
     return passed(_WANTED, ", ".join(f"{c.key} {c.got:g}" for c in counts), len(good), numbers)
 
 
-def _counts(history: History, samples: list[Observation], tries: list[Try]) -> list[_Count]:
+def _counts(history: History, samples: list[Observation], tries: Table) -> list[_Count]:
     blind = _blind(samples, tries)
-    acked = [t for t in tries if t.outcome is Outcome.ACKED]
-    maybe = sum(t.outcome in (Outcome.INDETERMINATE, Outcome.REJECTED) for t in tries)
+    acked = tries.some(tries.are(Outcome.ACKED))
+    maybe = int(tries.are(Outcome.INDETERMINATE, Outcome.REJECTED).sum())
     errors = counters.grown(samples, "k8s_errors")
     slack = blind + maybe + int(errors.total if errors else 0)
     there = len(history.resources or ())
-    told = sum(t.kind == "created" for t in acked)
-    doubled = sum(t.kind == "duplicate" for t in acked)
+    told, doubled = (int(acked.kinds(kind).sum()) for kind in ("created", "duplicate"))
     # A repeat that is kept for later, or joins a storm, is counted as a repeat, whatever its answer says.
-    later = sum(t.kind not in ("created", "duplicate", "resolved") for t in acked)
+    later = len(acked) - int(acked.kinds("created", "duplicate", "resolved").sum())
     spans = {
         "received": (len(acked) - blind, len(acked) + maybe),
         "created": (min(there, told) - slack, max(there, told) + slack),
@@ -85,7 +89,7 @@ def _counts(history: History, samples: list[Observation], tries: list[Try]) -> l
     return found
 
 
-def _blind(samples: list[Observation], tries: list[Try]) -> int:
+def _blind(samples: list[Observation], tries: Table) -> int:
     """Return how many tries may have been counted by a process after its last sample."""
     good = [o for o in samples if o.ok]
     gaps = [
@@ -94,6 +98,7 @@ def _blind(samples: list[Observation], tries: list[Try]) -> int:
         if one.values.get(counters.PROCESS_START) != other.values.get(counters.PROCESS_START)
         or any(other.values.get(key, 0.0) < one.values.get(key, 0.0) for key in ("received", "created"))
     ]
-    return sum(
-        any((t.done_s is None or t.done_s >= a) and (t.begun_s or 0.0) <= b for a, b in gaps) for t in tries
-    )
+    begun_s, hit = np.nan_to_num(tries.begun_s), np.zeros(len(tries), bool)
+    for asked_s, answered_s in gaps:
+        hit |= ~(tries.done_s < asked_s) & (begun_s <= answered_s)
+    return int(np.count_nonzero(hit))

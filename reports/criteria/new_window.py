@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from reports import counters, signals
+import numpy as np
+
+from reports import counters, signals, stored, table
 from reports.finding import Finding, failed, passed, unknown
-from reports.history import Attempt, History, Outcome, Resource
+from reports.history import History, Outcome, Resource
+from reports.table import Table
 
 _WANTED = "a new window after the fault began"
 
@@ -19,32 +22,33 @@ def check(history: History, *, fault: str = "") -> Finding:
         return unknown(_WANTED, "the fault never began", 0, "see fault_bit")
     injection = history.injection(fault)
     began = signals.began(injection) or on
-    acked = [a for a in history.of(Outcome.ACKED) if a.kind != "resolved"]
-    before = [a for a in acked if a.done_s is not None and a.done_s <= began.earliest_s]
-    after = [a for a in acked if a.begun_s is not None and a.begun_s >= began.latest_s]
-    if not before or not after:
+    told = table.of(history)
+    acked = told.some(told.are(Outcome.ACKED) & ~told.kinds("resolved"))
+    before = acked.some(acked.done_s <= began.earliest_s)
+    after = acked.some(acked.begun_s >= began.latest_s)
+    if not len(before) or not len(after):
         got = f"{len(before)} alerts acknowledged before the fault, {len(after)} after it began"
         return unknown(_WANTED, got, len(acked), "send at least one alert before and one after")
     old, new = _holders(history, before), _holders(history, after)
-    both = sorted(r.window or r.name for r in new if _joined(r, old))
+    uids, opened = {r.uid for r in old}, {r.window for r in old if r.window}
+    both = sorted(
+        r.window or r.name for r in new if (r.uid in uids and r.aggregated) or r.window in opened
+    )  # A resource of later alerts is, or has the window of, one of earlier alerts.
     if both:
         return failed(_WANTED, f"alerts from before and after share {len(both)}", len(acked), both)
     windows = [{r.window for r in holders if r.window} for holders in (old, new)]
     if all(windows):
         got = f"{len(windows[1])} new beside {len(windows[0])} from before"
         return passed(_WANTED, got, len(acked))
-    return _counted(history, on.earliest_s, min(a.begun_s or 0.0 for a in after))
+    return _counted(history, on.earliest_s, float(after.begun_s.min()))
 
 
-def _holders(history: History, attempts: list[Attempt]) -> list[Resource]:
-    numbers = {n for a in attempts for n in (a.number, a.subject)}
-    return [r for r in history.resources or () if r.creator in numbers or numbers & set(r.aggregated)]
-
-
-def _joined(resource: Resource, old: list[Resource]) -> bool:
-    """Return whether a resource of later alerts is, or has the window of, one of earlier alerts."""
-    same = any(r.uid == resource.uid for r in old) and bool(resource.aggregated)
-    return same or any(r.window == resource.window != "" for r in old)
+def _holders(history: History, alerts: Table) -> list[Resource]:
+    numbers = np.unique(np.concatenate((alerts.number, alerts.subject)))
+    store = stored.of(history)
+    holds = np.isin(store.creator, numbers)
+    holds[store.aggregated.resource[np.isin(store.aggregated.number, numbers)]] = True
+    return [history.resources[k] for k in np.flatnonzero(holds)] if history.resources else []
 
 
 def _counted(history: History, began_s: float, late_s: float) -> Finding:

@@ -32,12 +32,12 @@ def check(
             wanted, f"the fault was never {after}", 0, "see fault_bit; 'after' is injected or healed"
         )
     sources = signals.health(history, component)
-    looks = {name: [r for r in readings if r.good is not None] for name, readings in sources.items()}
+    looks = {name: signals.seen(readings) for name, readings in sources.items()}
     count = sum(len(readings) for readings in looks.values())
     begin_s = injection.began.earliest_s
     turns = {name: signals.turned_good(readings, begin_s) for name, readings in sources.items()}
     back_by = {name: turn for name, turn in turns.items() if turn}
-    if not any(r.good is False and r.answered_s >= begin_s for readings in looks.values() for r in readings):
+    if not any(signals.disturbed(readings, begin_s) for readings in looks.values()):
         mend = "nothing was disturbed, so no recovery could be timed; is it the right fault?"
         return unknown(wanted, "no bad reading after the fault began", count, mend)
     last = max(back_by, key=lambda name: back_by[name].latest_s)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from reports import signals
+from reports.answers import Reading
 from reports.finding import Finding, failed, unknown, within
 from reports.history import History, Observation
 from reports.interval import Interval
-from reports.signals import Reading
 
 
 def check(history: History, *, within_s: float, component: str = "gateway", fault: str = "") -> Finding:
@@ -45,7 +46,7 @@ def _looks(history: History) -> list[Observation]:
     return [o for o in history.samples(signals.COMPONENTS) if o.ok]
 
 
-def _back(ready: list[Reading], began: Interval, seen: Interval) -> Interval:
+def _back(ready: Sequence[Reading], began: Interval, seen: Interval) -> Interval:
     turn = signals.turned_good(ready, began.earliest_s)
     if turn:
         return turn

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
+
+from reports import table
 from reports.deliveries import answers
 from reports.finding import Finding, failed, passed, unknown
 from reports.history import History, Outcome
@@ -17,22 +20,24 @@ _WANTED = "every refusal is one that Alertmanager retries"
 
 def check(history: History) -> Finding:
     """Look at each answer; where alerts are sent again, at those to every try."""
-    tries = answers(history)
-    answered = [(a, t) for a, t in tries if t.status is not None]
+    told = table.of(history)
+    rows, tries = answers(history)
+    answered = int(np.count_nonzero(tries.answered()))
     if not answered:
         return unknown(_WANTED, "nothing was answered", 0, "check that the Gateway is reachable")
     # What cannot be used is rightly refused for good.
-    refused = [
-        (a, t) for a, t in tries if t.outcome is Outcome.REJECTED and a.number not in history.run.unusable
-    ]
-    unsafe = sorted(((a, t) for a, t in refused if t.kind != "safe"), key=lambda pair: pair[0].number)
-    if unsafe:
-        by_status = ", ".join(
-            f"{n} with {status}" for status, n in Counter(t.status for _, t in unsafe).items()
-        )
+    usable = ~np.isin(tries.number, np.array(sorted(history.run.unusable), np.int64))
+    refused = tries.are(Outcome.REJECTED) & usable
+    unsafe = np.flatnonzero(refused & ~tries.kinds("safe"))
+    if len(unsafe):
+        unsafe = unsafe[np.argsort(tries.number[unsafe], kind="stable")]
+        ends = [tries.tolds[place] for place in tries.told[unsafe].tolist()]
+        counted = Counter(t.status for t in ends)
+        by_status = ", ".join(f"{n} with {status}" for status, n in counted.items())
+        alerts = zip(tries.number[unsafe].tolist(), told.due_s[rows[unsafe]].tolist(), ends, strict=True)
         examples = [
-            f"{history.run.token}-{a.number:07d}: due {a.due_s:.3f} s, answered {t.status} {t.detail}"
-            for a, t in unsafe
+            f"{history.run.token}-{number:07d}: due {due_s:.3f} s, answered {t.status} {t.detail}"
+            for number, due_s, t in alerts
         ]
-        return failed(_WANTED, f"{len(unsafe)} refused unsafely ({by_status})", len(answered), examples)
-    return passed(_WANTED, f"{len(refused)} refused, all safely", len(answered))
+        return failed(_WANTED, f"{len(unsafe)} refused unsafely ({by_status})", answered, examples)
+    return passed(_WANTED, f"{np.count_nonzero(refused)} refused, all safely", answered)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from reports import signals
+import numpy as np
+
+from reports import signals, table
 from reports.finding import Finding, failed, passed, unknown
 from reports.history import Attempt, History, Outcome, Resource
 
@@ -20,22 +22,25 @@ def check(history: History, *, phase: str = "storm", fault: str = "") -> Finding
     if history.resources is None or not history.stable:
         return unknown(_WANTED, "the resources were not read, or still moved", 0, "lengthen settle")
     holder = _holders(history.resources)
-    acked = [a for a in history.of(Outcome.ACKED) if a.phase == phase]
-    storm = [a for a in acked if a.kind == "aggregated" or a.subject in holder]
-    before = [a for a in storm if a.done_s is not None and a.done_s <= began.earliest_s]
-    after = [a for a in storm if a.begun_s is not None and a.begun_s >= began.latest_s]
+    told = table.of(history)
+    held = np.isin(told.subject, np.fromiter(holder, np.int64, len(holder)))
+    rows = np.flatnonzero(told.are(Outcome.ACKED) & told.of_phase(phase) & (told.kinds("aggregated") | held))
+    storm = told.some(rows)
+    before = int(np.count_nonzero(storm.done_s <= began.earliest_s))
+    after = int(np.count_nonzero(storm.begun_s >= began.latest_s))
     if not before or not after:
-        got = f"{len(before)} aggregated before the fault, {len(after)} after it began"
+        got = f"{before} aggregated before the fault, {after} after it began"
         mend = f"begin the fault in the midst of a phase {phase!r} that is a storm"
         return unknown(_WANTED, got, len(storm), mend)
-    windows = {holder[a.subject].window for a in storm if a.subject in holder}
-    astray = [a for a in storm if a.subject not in holder]
+    windows = {holder[subject].window for subject in np.unique(told.subject[rows[held[rows]]]).tolist()}
+    astray = [history.attempts[row] for row in rows[~held[rows]]]
     if len(windows - {""}) > 1 or astray:
-        return failed(_WANTED, _got(windows, storm, astray), len(storm), _examples(history, windows, astray))
+        got = _got(windows, len(storm), len(astray))
+        return failed(_WANTED, got, len(storm), _examples(history, windows, astray))
     if windows != windows - {""}:
         mend = "map resources.window in the target file to where the Gateway writes it"
         return unknown(_WANTED, "the resources name no window", len(storm), mend)
-    got = f"one, for {len(storm)} alerts ({len(before)} before, {len(after)} after)"
+    got = f"one, for {len(storm)} alerts ({before} before, {after} after)"
     return passed(_WANTED, got, len(storm), {"alerts": float(len(storm))})
 
 
@@ -43,8 +48,8 @@ def _holders(resources: tuple[Resource, ...]) -> dict[int, Resource]:
     return {number: r for r in resources if r.aggregated for number in r.aggregated}
 
 
-def _got(windows: set[str], storm: list[Attempt], astray: list[Attempt]) -> str:
-    return f"{len(windows)} windows, and {len(astray)} of {len(storm)} alerts in no aggregated resource"
+def _got(windows: set[str], storm: int, astray: int) -> str:
+    return f"{len(windows)} windows, and {astray} of {storm} alerts in no aggregated resource"
 
 
 def _examples(history: History, windows: set[str], astray: list[Attempt]) -> list[str]:

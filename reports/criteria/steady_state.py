@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reports import signals
+import numpy as np
+
+from reports import signals, table
 from reports.finding import Finding, failed, passed, unknown
-from reports.history import Attempt, History, Observation, Outcome
+from reports.history import History, Observation, Outcome
+from reports.table import Table
 
 EACH_REPLICA = True
 
@@ -24,14 +27,14 @@ class _Stretch:
     name: str
     metrics: list[Observation]
     ready: list[Observation]
-    attempts: list[Attempt]
+    alerts: Table
 
     def lacks(self) -> list[str]:
         """Return what was not seen at all."""
         looked = {
             "metrics with a breaker": [o for o in self.metrics if o.ok and _breakers(o)],
             "readiness": self.ready,
-            "alerts": self.attempts,
+            "alerts": range(len(self.alerts)),
         }
         return [f"no {what} {self.name}" for what, found in looked.items() if not found]
 
@@ -46,10 +49,12 @@ class _Stretch:
         ready = [
             f"not ready at {o.answered_s:.2f} s ({self.name}): {o.error}" for o in self.ready if not o.ok
         ]
+        bad = self.alerts.some(~self.alerts.are(Outcome.ACKED))
+        told = zip(bad.number.tolist(), bad.due_s.tolist(), bad.told.tolist(), strict=True)
+        answers = [(number, due_s, bad.tolds[place]) for number, due_s, place in told]
         alerts = [
-            f"alert {a.number} {a.outcome.value} {a.kind} at {a.due_s:.2f} s ({self.name})"
-            for a in self.attempts
-            if a.outcome is not Outcome.ACKED
+            f"alert {number} {answer.outcome.value} {answer.kind} at {due_s:.2f} s ({self.name})"
+            for number, due_s, answer in answers
         ]
         return [*shut, *ready, *alerts]
 
@@ -64,7 +69,7 @@ def check(history: History, *, stable_s: float = 2.0) -> Finding:
     if begin_s is None or healed_s is None or any(i.began and not i.ended for i in history.injections):
         return unknown(_WANTED, "a fault never began, or was never healed", 0, "see fault_bit")
     stretches = (_before(history, begin_s), _end(history, healed_s, stable_s))
-    count = sum(len(s.metrics) + len(s.ready) + len(s.attempts) for s in stretches)
+    count = sum(len(s.metrics) + len(s.ready) + len(s.alerts) for s in stretches)
     wrong = [line for stretch in stretches for line in stretch.wrong()]
     if wrong:
         return failed(_WANTED, "; ".join(wrong[:2]), count, wrong[:_EXAMPLES])
@@ -79,11 +84,10 @@ def _before(history: History, begin_s: float) -> _Stretch:
     def probe(name: str) -> list[Observation]:
         return [o for o in history.samples(name) if o.answered_s <= begin_s]
 
-    attempts = sorted(
-        (a for a in _usable(history) if a.done_s is not None and a.done_s <= begin_s),
-        key=lambda a: (a.due_s, a.number),
-    )
-    return _Stretch("before", probe(signals.METRICS), probe(signals.READY), attempts)
+    usable = _usable(history)
+    alerts = usable.some(usable.done_s <= begin_s)
+    alerts = alerts.some(alerts.in_order(alerts.due_s))
+    return _Stretch("before", probe(signals.METRICS), probe(signals.READY), alerts)
 
 
 def _end(history: History, healed_s: float, stable_s: float) -> _Stretch:
@@ -93,13 +97,15 @@ def _end(history: History, healed_s: float, stable_s: float) -> _Stretch:
         return [o for o in samples if o.asked_s >= from_s]
 
     # What was never begun is no word on the Gateway.
-    due = [a for a in _usable(history) if a.due_s >= healed_s and a.begun_s is not None]
-    last = sorted(due, key=lambda a: (a.due_s, a.number))[-1:]
+    usable = _usable(history)
+    due = usable.some((usable.due_s >= healed_s) & ~np.isnan(usable.begun_s))
+    last = due.some(due.in_order(due.due_s)[-1:])
     return _Stretch("at the end", probe(signals.METRICS), probe(signals.READY), last)
 
 
-def _usable(history: History) -> list[Attempt]:
-    return [a for a in history.attempts if a.number not in history.run.unusable]
+def _usable(history: History) -> Table:
+    told = table.of(history)
+    return told.some(~np.isin(told.number, np.array(sorted(history.run.unusable), np.int64)))
 
 
 def _breakers(sample: Observation) -> dict[str, float]:

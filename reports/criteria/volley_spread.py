@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+import numpy as np
+
+from reports import table
 from reports.finding import Finding, passed, unknown
 from reports.history import Attempt, History, Outcome
 
@@ -16,9 +19,9 @@ def check(history: History, *, within_s: float = 0.005) -> Finding:
     wanted = f"every volley released within {within_s * 1000:g} ms"
     planned = sum(phase.pattern == "duplicates" for phase in history.run.phases)
     volleys: dict[int, list[Attempt]] = defaultdict(list)
-    for attempt in history.attempts:
-        if attempt.volley:
-            volleys[attempt.volley].append(attempt)
+    for row in np.flatnonzero(table.of(history).volleys()).tolist():
+        attempt = history.attempts[row]
+        volleys[attempt.volley].append(attempt)
     if len(volleys) < max(1, planned):
         mend = "give the scenario a phase with 'pattern: duplicates', and let the run end by itself"
         return unknown(wanted, f"{len(volleys)} of {planned} volleys were begun", len(volleys), mend)

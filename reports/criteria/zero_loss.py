@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from reports import messenger
+import numpy as np
+
+from reports import messenger, table
 from reports.accounting import account, still_due
 from reports.finding import Finding, failed, passed, unknown
 from reports.history import History
@@ -27,7 +29,7 @@ def check(history: History) -> Finding:
     if not history.stable:
         mend = "two readings in a row differed; lengthen the scenario's settle"
         return unknown(_WANTED, got + " in a reading that still moved", found.acked, mend, numbers=numbers)
-    due = still_due(history, found.lost)
+    due = set(still_due(history, found.lost))
     proven = tuple(n for n in found.lost if n not in due)
     if due:
         numbers["lost"] = float(len(proven))
@@ -45,10 +47,9 @@ def check(history: History) -> Finding:
 
 
 def _stories(history: History, lost: tuple[int, ...]) -> list[str]:
-    by_number = {a.number: a for a in history.attempts}
     stories = []
-    for number in lost:
-        attempt = by_number[number]
+    for number, row in zip(lost, table.of(history).rows(np.array(lost)).tolist(), strict=True):
+        attempt = history.attempts[row]
         stories.append(
             f"{history.run.token}-{number:07d}: due {attempt.due_s:.3f} s ({attempt.phase}), "
             f"answered {attempt.status} {attempt.kind} at {attempt.done_s or 0:.3f} s, "

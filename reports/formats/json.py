@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from reports import table
 from reports.comparable import plan_hash
 from reports.comparison import Comparison, NoComparison
 from reports.documents import dumped, finding_document
-from reports.history import Attempt, History, Injection
+from reports.history import History, Injection
 from reports.interval import Interval
 from reports.presentation import lost_ids, percentile
+from reports.table import Seconds
 from reports.verdict import Verdict
 from shapes.alerts import Naming
 
@@ -128,26 +132,22 @@ def _timings(history: History) -> dict[str, object]:
     # In the order of the plan; a phase that the plan does not name comes after. Alerts that were never begun
     # have none.
     planned = [p.name for p in history.run.phases]
-    others = sorted({a.phase for a in history.attempts} - {*planned, ""})
-    by_phase = {name: [a for a in history.attempts if a.phase == name] for name in [*planned, *others]}
-    late = [a.late_s for a in history.attempts if a.late_s is not None]
+    told = table.of(history)
+    others = sorted(told.phases() - {*planned, ""})
+    by_phase = {name: told.latency_s[told.of_phase(name)] for name in [*planned, *others]}
     return {
-        "latency_s": _latency(list(history.attempts)),
-        "late_s": _spread([max(0.0, each) for each in late]),
-        "phases": [{"name": name, "latency_s": _latency(group)} for name, group in by_phase.items()],
+        "latency_s": _spread(told.latency_s),
+        "late_s": _spread(np.maximum(0.0, told.late_s)),
+        "phases": [{"name": name, "latency_s": _spread(took_s)} for name, took_s in by_phase.items()],
     }
 
 
-def _latency(attempts: list[Attempt]) -> dict[str, float | None]:
-    return _spread([a.latency_s for a in attempts if a.latency_s is not None])
-
-
-def _spread(values: list[float]) -> dict[str, float | None]:
-    ordered = sorted(values)
+def _spread(values: Seconds) -> dict[str, float | None]:
+    ordered = table.ordered(values)
     return {
         "samples": len(ordered),
         "p50": percentile(ordered, 0.50),
         "p95": percentile(ordered, 0.95),
         "p99": percentile(ordered, 0.99),
-        "max": ordered[-1] if ordered else None,
+        "max": float(ordered[-1]) if len(ordered) else None,
     }

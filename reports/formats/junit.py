@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reports import table
 from reports.finding import unknown
 from reports.history import History
 from reports.presentation import accounting_lines, fault_asked, fault_bit, fault_seen, lost_ids, reproduce
@@ -56,6 +57,5 @@ def _evidence(history: History, verdict: Verdict) -> list[str]:
 
 
 def _length_s(history: History) -> float:
-    ends = [p.end_s for p in history.run.phases]
-    ends += [a.done_s for a in history.attempts if a.done_s is not None]
-    return max(ends, default=0.0)
+    done_s = table.ordered(table.of(history).done_s)[-1:].tolist()
+    return max([*(p.end_s for p in history.run.phases), *done_s], default=0.0)
