@@ -28,6 +28,8 @@ from chaos_hooks.emitter import Emitter  # noqa: E402
 from chaos_hooks.ledger import Ledger  # noqa: E402
 from chaos_hooks.locust_stats import LocustStats  # noqa: E402
 from chaos_hooks.sender import Sender  # noqa: E402
+from reports import table  # noqa: E402
+from reports.history import Outcome  # noqa: E402
 from reports.ledger import Reader  # noqa: E402
 from shapes import load  # noqa: E402
 from shapes.alerts import Naming, Planned  # noqa: E402
@@ -96,13 +98,10 @@ def judged(folder: Path, planned: int) -> dict[str, object]:
     read_s = time.perf_counter() - begun_s
     if damage or not reader.sealed:
         raise SystemExit(f"the ledger is not whole: {damage}")
-    columns = attempts.columns
-    outcomes: dict[str, int] = {}
-    for code, told in enumerate(columns.tolds):
-        count = columns.told.count(code)
-        if count:
-            outcomes[told.outcome.value] = outcomes.get(told.outcome.value, 0) + count
-    late_ms = sorted(each / 1000 for each in columns.begun)
+    alerts = table.of_attempts(attempts)
+    counts = {outcome.value: int(alerts.are(outcome).sum()) for outcome in Outcome}
+    outcomes = {name: count for name, count in counts.items() if count}
+    late_ms = (table.ordered(alerts.late_s) * 1000).tolist()
     return {
         "planned": planned,
         "outcomes": outcomes,

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reports import ledger_frames as frames
+from reports.columns import WORKER
 from reports.history import Outcome
-from reports.ledger import WORKER
 from reports.ledger_frames import Frame
 
 _MOST_BYTES = 80_000  # Of about 2,000 alerts: so much is read in one go, then others have their turn.

@@ -1,9 +1,12 @@
-"""The plain join of a large ledger: which acknowledged alerts' ids were not read back, a bit an alert."""
+"""The plain join of a large ledger: which acknowledged alerts' ids were not read back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+
+from reports import table
 from reports.attempts import Attempts
 from reports.history import Outcome
 from shapes.alerts import Naming
@@ -15,12 +18,11 @@ def missing(attempts: Attempts, naming: Naming, ids: Iterable[str]) -> list[int]
     That is the first half of `reports.accounting.account`, which then asks of those left whether occurrence
     counts or aggregated resources cover them.
     """
-    columns = attempts.columns
-    found = bytearray(max(columns.number, default=-1) + 1)
-    begins, most = len(naming.token) + 1, len(found)
-    for each in ids:
-        number = int(each[begins:])
-        if number < most:
-            found[number] = 1
-    acked = [told.outcome is Outcome.ACKED and told.kind != "resolved" for told in columns.tolds]
-    return [n for n, told in zip(columns.number, columns.told, strict=True) if not found[n] and acked[told]]
+    told = table.of_attempts(attempts)
+    begins = len(naming.token) + 1
+    found = np.fromiter((int(each[begins:]) for each in ids), np.int64)
+    acked = told.are(Outcome.ACKED) & ~told.kinds("resolved")
+    rows = told.rows(found)
+    acked[rows[rows >= 0]] = False
+    numbers: list[int] = told.number[acked].tolist()
+    return numbers

@@ -130,10 +130,11 @@ def ordered(values: Seconds) -> Seconds:
 
 def of(history: History) -> Table:
     """Return a history's attempts as a table."""
-    return history.once("table", lambda: _of(history.attempts))
+    return history.once("table", lambda: of_attempts(history.attempts))
 
 
-def _of(attempts: Sequence[Attempt]) -> Table:
+def of_attempts(attempts: Sequence[Attempt]) -> Table:
+    """Return attempts as a table."""
     if not isinstance(attempts, Attempts):
         return _of_objects(attempts)
     c = attempts.columns
