@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,7 +100,7 @@ def test_half_a_frame_waits_for_its_rest(tmp_path: Path) -> None:
 def test_a_post_that_is_larger_than_a_look_is_read_whole(tmp_path: Path) -> None:
     """Five thousand alerts begun and ended in one frame each."""
     ledger, tail = Ledger(tmp_path / "ledger.bin"), LedgerTail(tmp_path)
-    many = [replace(alert(0), number=k) for k in range(5000)]
+    many = [alert(0)._replace(number=k) for k in range(5000)]
     ledger.begin_post(many, 0.001)
     ledger.end_all([Ended(k, ACKED, 0.002, 0.01, 201) for k in range(5000)])
 
@@ -154,7 +153,7 @@ def test_a_crowd_is_thinned_out_and_counted_whole(tmp_path: Path) -> None:
     """Of each stretch the slowest stays; the rates count all, and so does the number of the lost."""
     ledger = Ledger(tmp_path / "ledger.bin")
     outcomes = LiveOutcomes(tmp_path, planned=10_000, end_s=10.0)
-    many = [replace(alert(0), number=k, due_s=k / 1000) for k in range(10_000)]
+    many = [alert(0)._replace(number=k, due_s=k / 1000) for k in range(10_000)]
     ledger.begin_post(many, 0.0)
     for k in range(10_000):
         took_s = 3.0 if k == 5000 else 0.01
