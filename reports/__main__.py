@@ -100,7 +100,9 @@ def _parser() -> argparse.ArgumentParser:
         "--grep", metavar="TEXT", help="print the kept logs' lines that hold a text, an id say"
     )
     parser.add_argument(
-        "--log-errors", action="store_true", help="count the errors in the kept logs, by the faults' times"
+        "--log-errors",
+        action="store_true",
+        help="count errors and warnings in the kept logs, by the faults' times",
     )
     parser.add_argument("--list", action="store_true", help="list the runs, newest first, each judged again")
     parser.add_argument("--runs-dir", type=Path, default=RUNS, metavar="DIR", help="where the runs are")

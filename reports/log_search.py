@@ -17,9 +17,12 @@ from reports.log import LogLine
 _MOST_SHAPES = 5
 _AFTER_S = 10.0
 _LEVELS = {"error", "err", "fatal", "panic", "dpanic", "critical", "crit", "alert", "emergency"}
+_LESSER = {"warning", "warn"}
 # As logfmt, as a word in capitals, or as klog begins a line.
 _TEXT_LEVEL = re.compile(
-    r'\blevel="?(error|fatal|panic|critical)\b|\b(ERROR|FATAL|PANIC|CRITICAL)\b|^[EF]\d{4} \d\d:', re.M
+    r'\blevel="?(?:error|fatal|panic|critical)\b|\b(?:ERROR|FATAL|PANIC|CRITICAL)\b|^[EF]\d{4} \d\d:'
+    r'|(?P<calm>\blevel="?(?:info|debug)\b|\b(?:INFO|DEBUG|TRACE)\b)'
+    r'|(?P<lesser>\blevel="?warn(?:ing)?\b|\bWARN(?:ING)?\b|^W\d{4} \d\d:)'
 )
 _LEVEL_KEYS, _MESSAGE_KEYS = ("level", "lvl", "severity"), ("msg", "message", "error")
 _VARIES = re.compile(r"\b[0-9a-f]{8,}(?:-[0-9a-f]{4,})*\b|\d+", re.I)
@@ -51,8 +54,8 @@ def grep(folder: Path, run: Run, text: str) -> Iterator[str]:
 
 
 def errors(folder: Path, run: Run, injections: Iterable[Injection]) -> list[str]:
-    """Return, for each component, how many lines of level error or worse came in and after each fault, and at
-    other times, and the commonest of them, their numbers and ids left out. An empty log is told, too."""
+    """Return, for each component, how many lines of level warning or worse came in and after each fault, and
+    at other times, and the commonest of them, their numbers and ids left out. An empty log is told, too."""
     stretches = _stretches(run, injections)
     found: dict[str, dict[str, Counter[str]]] = {}
     lines: Counter[str] = Counter()
@@ -65,7 +68,7 @@ def errors(folder: Path, run: Run, injections: Iterable[Injection]) -> list[str]
     told = []
     for path in sorted((folder / "logs").glob("*.log")):
         count = sum(sum(shapes.values()) for shapes in found.get(path.stem, {}).values())
-        told.append(f"{path.stem}: {count:,} of {lines[path.stem]:,} lines are errors")
+        told.append(f"{path.stem}: {count:,} of {lines[path.stem]:,} lines are warnings or errors")
         for name, shapes in found.get(path.stem, {}).items():
             told.append(f"  {name}: {sum(shapes.values()):,}")
             told += [f"    {count:,} times: {shape}" for shape, count in shapes.most_common(_MOST_SHAPES)]
@@ -75,15 +78,19 @@ def errors(folder: Path, run: Run, injections: Iterable[Injection]) -> list[str]
 
 
 def error_of(text: str) -> str:
-    """Return what a line of level error or worse says, without numbers and ids; nothing of other lines."""
+    """Return what a line of level warning, error or worse says, without numbers and ids, a warning named as
+    such; nothing of other lines."""
     fields = _fields(text)
     if fields is not None:
         level = str(next((fields[key] for key in _LEVEL_KEYS if key in fields), "")).lower()
-        if level not in _LEVELS:
-            return ""
-        said = " ".join(str(fields[key]) for key in _MESSAGE_KEYS if fields.get(key))
-        return _VARIES.sub("*", said or text)[:160]
-    return _VARIES.sub("*", text)[:160] if _TEXT_LEVEL.search(text) else ""
+        said = " ".join(str(fields[key]) for key in _MESSAGE_KEYS if fields.get(key)) or text
+        return _told(said, level in _LESSER) if level in _LEVELS | _LESSER else ""
+    found = _TEXT_LEVEL.search(text)
+    return _told(text, bool(found["lesser"])) if found and not found["calm"] else ""
+
+
+def _told(said: str, warning: bool) -> str:
+    return f"{'warning: ' if warning else ''}{_VARIES.sub('*', said)[:160]}"
 
 
 def _fields(text: str) -> dict[str, Any] | None:

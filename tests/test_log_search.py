@@ -54,7 +54,7 @@ def test_errors_are_counted_by_the_faults_times(run: Path, capsys: pytest.Captur
     """Alike ones together, whatever their numbers; those of no known time, and a log without any, too."""
     assert command.main([str(run), "--log-errors"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "gateway: 5 of 6 lines are errors",
+        "gateway: 5 of 6 lines are warnings or errors",
         "  while redis-down was on: 2",
         "    2 times: redis: dial *.*.*.*: refused",
         "  in the 10 s after redis-down: 1",
@@ -63,7 +63,7 @@ def test_errors_are_counted_by_the_faults_times(run: Path, capsys: pytest.Captur
         '    1 times: *-*-*T*:*:*.*Z gateway-*: level=error msg="too late"',
         "  at a time that the line does not tell: 1",
         "    1 times: E* *:*:*.* * no time of RFC *",
-        "redis-0: 0 of 1 lines are errors",
+        "redis-0: 0 of 1 lines are warnings or errors",
     ]
 
 
@@ -75,6 +75,9 @@ def test_errors_are_counted_by_the_faults_times(run: Path, capsys: pytest.Captur
         ('{"level":"info","msg":"an ERROR of others"}', ""),
         ('level=error msg="d"', 'level=error msg="d"'),
         ("2026 ERROR e", "* ERROR e"),
+        ('{"level":"warning","message":"f 7"}', "warning: f *"),
+        ("W0301 12:00:04 g", "warning: W* *:*:* g"),
+        ("12:00 INFO started with --log.level=error", ""),
         ("no errors at all", ""),
         ("{broken ERROR", "{broken ERROR"),
     ],
