@@ -61,7 +61,10 @@ class Progress:
         self.group(f"{scenario.name} ({scenario.pace})")
 
     def end_group(self) -> None:
-        """End the group, so that what follows is seen without a click."""
+        """End the group, so that what follows is seen without a click; on a terminal, the live line."""
+        if self._width:
+            self._print("", "\n")
+            self._width = 0
         if self._in_group:
             self._print("", "::endgroup::\n")
             self._in_group = False

@@ -16,6 +16,7 @@ from reports import (
     explanation,
     folder,
     log_search,
+    printing,
     writing,
 )
 from reports.campaign_plan import is_campaign
@@ -208,7 +209,7 @@ def _print(asked: argparse.Namespace, text: str, problem: str) -> None:
     if asked.out and not problem:
         problem = writing.write_text(asked.out, text)
     elif not problem:
-        sys.stdout.write(text)
+        problem = printing.out(text)
     if problem:
         # Rendering never changes a verdict, so its exit code stands.
         print(f"reports: {problem}", file=sys.stderr)

@@ -117,6 +117,17 @@ def test_a_sentence_takes_the_live_lines_place() -> None:
     assert stream.getvalue() == f"\r[1s] long line\r[2s] short    {wiped}fault healed\nand more\n"
 
 
+def test_the_live_line_is_ended_before_others_print() -> None:
+    """Locust's table begins on a line of its own; ended twice is ended once."""
+    stream = Terminal()
+    shown = Progress(stream)
+    shown._show("[9s] last")
+    shown.end_group()
+    shown.end_group()
+
+    assert stream.getvalue() == "\r[9s] last\n"
+
+
 def test_elsewhere_than_on_a_terminal_lines_follow_each_other() -> None:
     """A log keeps them all, and no carriage return."""
     stream = io.StringIO()

@@ -219,3 +219,21 @@ def test_a_pipe_that_nobody_reads_any_more_breaks_nothing(tmp_path: Path) -> Non
     assert code == 0
     assert json.loads((runs / "latest/verdict.json").read_text())["state"] == "PASS"
     assert (runs / "latest/report.html").exists()
+
+
+def test_a_report_that_nobody_reads_keeps_its_exit_code(tmp_path: Path) -> None:
+    """As `python -m reports RUN --format csv | head -1`, of a run that failed."""
+    kept = histories.keep(histories.history(2_000, lost=(1,)), tmp_path / "run")
+    with subprocess.Popen(
+        [sys.executable, "-m", "reports", str(kept), "--format", "csv"],
+        cwd=HOME,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()  # Long before it has judged.
+        told, code = process.stderr.read(), process.wait(60)
+
+    assert (code, told) == (1, "reports: not printed whole: Broken pipe\n")
