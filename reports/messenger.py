@@ -52,6 +52,12 @@ def stands_between(history: History) -> bool:
     return bool(history.run.target_facts.get(FACT))
 
 
+def meaning(history: History) -> str:
+    """Return what "acknowledged" means in a run through an Alertmanager; empty of any other."""
+    told = "acknowledged means that Alertmanager took it; it posts it to the Gateway later, at its own times"
+    return told if stands_between(history) else ""
+
+
 def doubt(history: History) -> str:
     """Return why an alert that it took may not have been delivered; empty if all were, or none is between."""
     if not stands_between(history):

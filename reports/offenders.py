@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports import deliveries, table, traces
+from reports import deliveries, messenger, table, traces
 from reports.finding import Status
 from reports.history import Attempt, History, Outcome, Resource
 from reports.presentation import EXAMPLES, clip
@@ -63,14 +63,16 @@ def stories(history: History, verdict: Verdict, most: int = EXAMPLES) -> list[St
 
 
 _LOST = "acknowledged, and lost"
+_UNPROVEN = "taken by Alertmanager, and perhaps never delivered"
 _TWICE = "in more than one RemediationRequest"
 _STRANGE = "comes from no alert that was sent"
 _UNSAFE = "refused so that Alertmanager does not repeat it"
-_ORDER = (_LOST, _TWICE, _STRANGE, _UNSAFE)
+_ORDER = (_LOST, _UNPROVEN, _TWICE, _STRANGE, _UNSAFE)
 
 
 def _alerts(history: History, verdict: Verdict, most: int) -> Iterator[tuple[Attempt, str]]:
-    wanted = dict.fromkeys(verdict.account.lost[:most], _LOST)
+    lost = verdict.account.lost[:most]
+    wanted = dict.fromkeys(lost, _UNPROVEN if lost and messenger.doubt(history) else _LOST)
     if _failed(verdict, "no_duplicates"):
         doubled = {names[0] for names in verdict.account.duplicates[:most]}
         wanted |= {

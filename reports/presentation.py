@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from reports import table
+from reports import messenger, table
 from reports.accounting import share
 from reports.finding import Finding, Status
 from reports.history import Asked, History, Injection
@@ -93,9 +93,12 @@ def accounting_lines(history: History, verdict: Verdict) -> list[str]:
 
 
 def accounting_notes(history: History, verdict: Verdict) -> list[str]:
-    """Return what the sums leave open: unsafe refusals, indeterminate alerts, a truth that still moved."""
+    """Return what the sums leave open: whose word acknowledges, whether a loss is proven, unsafe refusals,
+    indeterminate alerts, a truth that still moved."""
     a = verdict.account
-    notes = []
+    notes = [meaning] if (meaning := messenger.meaning(history)) else []
+    if a.lost and (doubt := messenger.doubt(history)):
+        notes.append(f"lost is not proven: {doubt}")
     if a.rejected:
         notes.append(
             f"of {a.rejected:,} rejected, {a.rejected_safe:,} safely (Alertmanager sends them again)"
@@ -171,6 +174,8 @@ def _lost(history: History, verdict: Verdict) -> Fact:
     value = f"{len(a.lost):,} of {a.acked:,}"
     if not history.stable:
         return Fact("Lost", value, "not final: the last two readings differed", Status.UNKNOWN.value)
+    if a.lost and (doubt := messenger.doubt(history)):
+        return Fact("Lost", value, f"not proven: {doubt}", Status.UNKNOWN.value)
     if a.lost:
         return Fact("Lost", value, "acknowledged, and in no RemediationRequest", Status.FAIL.value)
     if verdict.loss_bound is None:

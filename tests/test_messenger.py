@@ -9,7 +9,8 @@ import histories
 import pytest
 from plan_histories import FAIL, PASS, UNKNOWN, answer, check, looks
 
-from reports import messenger
+from reports import messenger, offenders, presentation
+from reports.formats import html, markdown
 from reports.history import History, Observation, Outcome
 from reports.messenger import Pace
 from reports.verdict import State, judge
@@ -103,6 +104,32 @@ def test_in_doubt_nothing_is_lost_and_nothing_passes(why: str) -> None:
     assert answer("messenger_whole", told)[0] is UNKNOWN
     assert why in answer("messenger_whole", told)[1]
     assert (judge(told).state, judge(whole).state) == (State.INVALID, State.INVALID)
+
+
+def test_a_report_says_whose_word_it_is() -> None:
+    """Acknowledged by Alertmanager, in every format for people; of a direct run nothing of that is said."""
+    told, plain = through(), replace(through(), run=histories.run())
+    assert presentation.accounting_notes(told, judge(told))[0] == messenger.meaning(told)
+    for each in (html, markdown):
+        assert messenger.meaning(told) in each.render(told, judge(told))
+        assert "Alertmanager took it" not in each.render(plain, judge(plain))
+
+
+def test_a_report_calls_nothing_lost_that_may_never_have_been_delivered() -> None:
+    """Neither the tile nor the story; the sums keep their word, with a note."""
+    told = DOUBTFUL["held only 2 of 3"]
+    (lost, *_) = presentation.facts(told, judge(told))
+    proven = through(lost=(1,))
+
+    assert (lost.status, lost.note[:11]) == ("UNKNOWN", "not proven:")
+    assert (
+        offenders.stories(told, judge(told))[0].what == "taken by Alertmanager, and perhaps never delivered"
+    )
+    assert presentation.accounting_notes(told, judge(told))[1].startswith(
+        "lost is not proven: Alertmanager held"
+    )
+    assert presentation.facts(proven, judge(proven))[0].status == "FAIL"
+    assert offenders.stories(proven, judge(proven))[0].what == "acknowledged, and lost"
 
 
 def test_without_one_it_is_not_asked() -> None:

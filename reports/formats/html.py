@@ -8,7 +8,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from reports import pages, strips
+from reports import messenger, pages, strips
 from reports.chart import Chart, chart
 from reports.comparison import Comparison, NoComparison
 from reports.history import History
@@ -65,6 +65,7 @@ def render(history: History, verdict: Verdict, compared: Comparison | NoComparis
             for i in history.injections
         ],
         reproduce=reproduce(history),
+        meaning=messenger.meaning(history),
         ranges=strips.rows(history),
         ranges_of=strips.source(history),
         compared=compared if isinstance(compared, Comparison) else None,
