@@ -10,6 +10,7 @@ from chaos_hooks.campaign import Entry
 from shapes.target import Endpoints
 
 _ENV = "--gateway-env"
+_STRIKES = ("chaos_mesh", "kubernetes")  # What may end or unready pods.
 
 
 def caveats(entry: Entry, endpoints: Endpoints) -> list[str]:
@@ -26,7 +27,8 @@ def caveats(entry: Entry, endpoints: Endpoints) -> list[str]:
     blind = [
         p for p in entry.scenario.promises if p.criterion == "no_cascade" and not p.options.get("targets")
     ]
-    if blind and entry.scenario.faults and cluster_probe.watches(endpoints):
+    strikes = any(fault.inject in _STRIKES for fault in entry.scenario.faults)
+    if blind and strikes and cluster_probe.watches(endpoints):
         told.append(
             "no_cascade: nobody tells whose end was wanted in a cluster, so it convicts the faults' own "
             f"pods; name them in its targets (of {', '.join(sorted(endpoints.pods))})"

@@ -173,11 +173,14 @@ def test_doctor_names_the_permissions_that_lack(tmp_path: Path, capsys: pytest.C
         status = {"allowed": wanted["verb"] != "delete"}
         return request.reply(201, json.dumps({**review, "status": status}), Content_Type="application/json")
 
+    replicas = {"by": "api-proxy", "port": 8080}
     with serving(answer) as url:
-        code = Files(tmp_path, url).run("doctor")
+        code = Files(tmp_path, url, endpoints={"replicas": replicas}).run("doctor")
     told = capsys.readouterr().out
 
     assert code == 1
+    assert "BAD  replicas: endpoints.replicas: list pods of default: 404" in told
+    assert ("get", "pods", "proxy") in asked
     assert "may not delete podchaos.chaos-mesh.org in default; delete pods in default" in told
     assert ("get", "pods", "log") in asked
     assert ("watch", "remediationrequests", "") in asked

@@ -31,6 +31,8 @@ build() { # program's name, module, name that `go install` gives it
 }
 build toxiproxy-server github.com/Shopify/toxiproxy/v2/cmd/server@v2.12.0 server
 build apiextensions-apiserver k8s.io/apiextensions-apiserver@v0.36.0 apiextensions-apiserver
+[ -x "$tools/logql-check" ] || ! command -v go >/dev/null || tests/real/logql/build.sh "$tools/logql-check" >/dev/null 2>&1 ||
+  echo "real: logql-check could not be built" >&2
 
 # No dependency of the tests, as it has no wheel and needs tools that not every machine builds with.
 .venv/bin/pip install --quiet --disable-pip-version-check toxiproxy-python==0.1.1 ||
