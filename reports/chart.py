@@ -103,7 +103,7 @@ def chart(history: History, verdict: Verdict, most_points: int = MOST_POINTS) ->
         lanes=lanes,
         bands=_bands(history),
         phases=tuple((p.name, p.begin_s, p.end_s) for p in history.run.phases),
-        recovered=_recovered(history),
+        recovered=_recovered(history) if _is_timed(verdict) else (),
         lost_ms=_differences(at_ms for at_ms, _ in ticks),
         lost_counts=tuple(count for _, count in ticks) if crowd_s else (),
         lost_window_s=crowd_s,
@@ -189,6 +189,12 @@ def _bands(history: History) -> tuple[Band, ...]:
             words = _BIT[i.bit] + ("" if over else ", not seen to end")
         bands.append(Band(i.name, (i.asked_at_s, i.asked_at_s + i.asked_for_s), seen, i.bit, words))
     return tuple(bands)
+
+
+def _is_timed(verdict: Verdict) -> bool:
+    """Return whether a recovery was given a time; where none was, the chart claims none either."""
+    timed = (f.numbers.get("latest_s", math.inf) for f in verdict.findings if f.criterion == "recovery")
+    return any(math.isfinite(latest_s) for latest_s in timed)
 
 
 def _recovered(history: History) -> tuple[tuple[float, float], ...]:

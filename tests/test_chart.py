@@ -92,3 +92,9 @@ def test_chart_shows_what_was_seen() -> None:
         replace(PASS, observations=(*histories.observations(3.0), histories.scrape(8.0))), judge(PASS)
     )
     assert [(round(b, 2), round(e, 2), s) for b, e, s in gap.lanes[0].spans][1] == (2.41, 3.81, "open")
+
+
+def test_a_recovery_is_marked_only_where_the_verdict_gives_it_a_time() -> None:
+    """A fault that was never seen to end has no recovery, whatever the probes read."""
+    assert chart(PASS, judge(PASS)).recovered == ((5.8, 6.01),)
+    assert chart(UNKNOWN, judge(UNKNOWN)).recovered == ()
