@@ -85,11 +85,6 @@ def loss_bound(acked: int) -> float | None:
     return None if acked <= 0 else 1 - 0.05 ** (1 / acked)
 
 
-def share(value: float) -> str:
-    """Return a share, 0 to 1, in per cent, with digits enough that a small one is not shown as zero."""
-    return f"{value:.2%}" if value >= 0.001 or value == 0 else f"{value * 100:.2g}%"
-
-
 def _account(history: History) -> Account:
     told, store = tables.of(history), stored.of(history)
     rejected, safe = told.are(Outcome.REJECTED), told.kinds("safe")

@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reports.accounting import loss_bound, share
+from reports.accounting import loss_bound
+from reports.bounds import at_most
 from reports.campaign import Campaign, CampaignEntry, EntryState
 from reports.finding import Finding, Status
 from reports.interval import Interval
@@ -154,7 +155,7 @@ def _best(campaign: Campaign) -> Iterator[KeyFinding]:
     clean = [(loss.bound, loss) for loss in losses(campaign) if loss.counted and loss.bound is not None]
     if clean:
         bound, loss = min(clean, key=lambda each: each[0])
-        text = f"strongest evidence: 0 of {loss.acked:,} lost, at most {share(bound)} at 95 %"
+        text = f"strongest evidence: 0 of {loss.acked:,} lost, at most {at_most(bound)} at 95 %"
         yield KeyFinding("BEST", loss.name, "zero_loss", text)
 
 

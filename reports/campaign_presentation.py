@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from reports.accounting import share
+from reports.bounds import at_most
 from reports.campaign import HOW_ENDED, Campaign, CampaignEntry, EntryState
 from reports.campaign_findings import Loss, losses, pooled
 from reports.finding import Finding, Status
@@ -99,7 +99,7 @@ def loss_words(loss: Loss) -> str:
     """Return what is known of a loss."""
     if not loss.counted:
         return f"not counted: {loss.why}"
-    bound = f", at most {share(loss.bound)} at 95 %" if loss.bound is not None else ""
+    bound = f", at most {at_most(loss.bound)} at 95 %" if loss.bound is not None else ""
     return f"{loss.lost:,} of {loss.acked:,} acknowledged alerts lost{bound}"
 
 

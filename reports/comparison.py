@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reports import table
+from reports.bounds import at_least
 from reports.comparable import unlike
 from reports.finding import Finding
 from reports.history import History, Outcome, Run
@@ -112,9 +113,9 @@ def _timed(label: str, before: Interval | None, now: Interval | None) -> Delta:
     change = "cannot be compared"
     if before and now:
         if now.earliest_s > before.latest_s:
-            change = f"slower by at least {now.earliest_s - before.latest_s:.2f} s"
+            change = f"slower by at least {at_least(now.earliest_s - before.latest_s)} s"
         elif now.latest_s < before.earliest_s:
-            change = f"faster by at least {before.earliest_s - now.latest_s:.2f} s"
+            change = f"faster by at least {at_least(before.earliest_s - now.latest_s)} s"
         else:
             change = "no difference beyond the error"
     return Delta(label, words[0], words[1], change)

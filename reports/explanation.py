@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from reports import levers, table
+from reports.bounds import at_most
 from reports.documents import dumped
 from reports.finding import Finding, Status
 from reports.history import Asked, History
@@ -51,7 +52,7 @@ def explain(history: History, verdict: Verdict) -> tuple[Explanation, ...]:
         acked, bound = verdict.account.acked, verdict.loss_bound
         shares = [share for share in _SHARES if share < bound][:2]
         changes = tuple(levers.volume(history, acked, share) for share in shares)
-        got = f"0 of {acked:,} lost: at most {bound:.3%} at 95 %"
+        got = f"0 of {acked:,} lost: at most {at_most(bound, 3)} at 95 %"
         found += [Explanation("loss_bound", Status.PASS.value, got, changes)] * bool(changes)
     return tuple(found)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from reports import messenger, table
-from reports.accounting import share
+from reports.bounds import at_most
 from reports.finding import Finding, Status
 from reports.history import Asked, History, Injection
 from reports.interval import Interval
@@ -180,9 +180,8 @@ def _lost(history: History, verdict: Verdict) -> Fact:
         return Fact("Lost", value, "acknowledged, and in no RemediationRequest", Status.FAIL.value)
     if verdict.loss_bound is None:
         return Fact("Lost", value, "nothing was acknowledged", Status.UNKNOWN.value)
-    return Fact(
-        "Lost", value, f"acknowledged alerts; at most {share(verdict.loss_bound)} at 95 %", Status.PASS.value
-    )
+    bound = f"acknowledged alerts; at most {at_most(verdict.loss_bound)} at 95 %"
+    return Fact("Lost", value, bound, Status.PASS.value)
 
 
 def _timed(verdict: Verdict, label: str, criterion: str) -> Fact:

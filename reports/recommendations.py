@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from reports.accounting import share
+from reports.bounds import at_most
 from reports.campaign import Campaign, CampaignEntry, EntryState
 from reports.campaign_findings import close_calls, convictions, losses, pooled, undecided
 from reports.finding import Finding
@@ -99,13 +99,13 @@ def _not_shown(campaign: Campaign) -> Iterator[Recommendation]:
         bound = over_all.bound
         # 1 - 0.05^(1/n) <= bound / 2, solved for n.
         needed = math.ceil(math.log(0.05) / math.log1p(-bound / 2)) - over_all.acked
-        text = f"A loss rarer than {share(bound)} of acknowledged alerts (0 of {over_all.acked:,} lost). "
+        text = f"A loss rarer than {at_most(bound)} of acknowledged alerts (0 of {over_all.acked:,} lost). "
         text += f"{needed:,} more without a loss{_at_the_rate(campaign, needed)} would halve that bound."
         yield Recommendation("NOT SHOWN", text)
         clean = [(loss.bound, loss) for loss in losses(campaign) if loss.counted and loss.bound is not None]
         weakest, loss = max(clean, key=lambda each: each[0])
         if len(clean) > 1:
-            text = f"By itself {loss.name} shows the least: at most {share(weakest)} (0 of {loss.acked:,})."
+            text = f"By itself {loss.name} shows the least: at most {at_most(weakest)} (0 of {loss.acked:,})."
             yield Recommendation("NOT SHOWN", text)
     runs = [e.judged.run for e in campaign.entries if e.judged]
     if runs:

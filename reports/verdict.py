@@ -12,7 +12,8 @@ from types import ModuleType
 from typing import Any
 
 from reports import criteria, messenger, replicas, signals
-from reports.accounting import Account, account, loss_bound, share
+from reports.accounting import Account, account, loss_bound
+from reports.bounds import at_most
 from reports.finding import Finding, Status, unknown
 from reports.history import Asked, History
 
@@ -177,7 +178,7 @@ def _sentence(
     alerts = "alerts that Alertmanager took" if between else "acknowledged alerts"
     lost = f"{len(the_account.lost):,} of {the_account.acked:,} {alerts} lost"
     if bound is not None:
-        lost += f", at most {share(bound)} at 95 %"
+        lost += f", at most {at_most(bound)} at 95 %"
     if state is State.PASS:
         return f"PASS: {lost}."
     blamed = [f for f in findings if _to_blame(state, f)]

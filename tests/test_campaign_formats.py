@@ -196,7 +196,7 @@ def test_html_can_be_read_without_colour(kept: dict[str, Campaign]) -> None:
         sentence(kept["every"]),
         *EntryState,
         "(PASS)",
-        "0 of 875 acknowledged alerts; at most 0.34% at 95 %",
+        "0 of 875 acknowledged alerts; at most 0.35% at 95 %",
         "in [0.15 s, 0.41 s] of 5 s allowed",
         "up to 7 alerts/s over 10 s; redis-down on 2.0 to 5.0 s; 7 not acknowledged; 7 lost",
     ):

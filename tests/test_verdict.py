@@ -99,7 +99,7 @@ def test_the_sentences() -> None:
     invalid = history(injections=(injection(bit=False),))
     assert judge(LOST).sentence == "FAIL: 1 of 3 acknowledged alerts lost. Convicted by zero_loss."
     assert judge(SHUT).sentence == (
-        "FAIL: 0 of 8 acknowledged alerts lost, at most 31.23% at 95 %. Convicted by breaker_opens. "
+        "FAIL: 0 of 8 acknowledged alerts lost, at most 31.24% at 95 %. Convicted by breaker_opens. "
         "breaker_opens: still not open after 7.7 s."
     )
     assert judge(undecided).sentence == "UNDECIDED: recovery: the fault was never healed."

@@ -4,7 +4,7 @@ import hashlib
 from typing import Any
 
 from sandbox.selftest.row import Row
-from sandbox.selftest.score import INVALID, VOID, Score, least_share
+from sandbox.selftest.score import INVALID, VOID, Score, least_share, rounded_down, rounded_up
 from sandbox.selftest.trial import SCENARIOS, Outcome
 
 _DEFECTS = ("defect", "scenario", "must convict", "bites", "convicted by", "disabled", "hits", "95 % bound")
@@ -31,7 +31,7 @@ def _pooled(scores: list[Score], what: str, claim: str) -> list[str]:
     runs, hits = sum(score.runs for score in scores), sum(score.hits for score in scores)
     share = least_share(hits, runs)
     return (
-        [f"All {what} together: {hits} of {runs} runs were hits, {claim} {share:.1%} at 95 %."]
+        [f"All {what} together: {hits} of {runs} runs were hits, {claim} {rounded_down(share)} at 95 %."]
         if runs
         else []
     )
@@ -81,7 +81,7 @@ def _outcome(told: dict[str, Any]) -> Outcome:
 def _defect(score: Score) -> tuple[str, ...]:
     row = score.row
     wants = row.wants + (f" (or with {', '.join(row.allows)})" if row.allows else "")
-    bound = f"detected >= {score.least:.1%}"
+    bound = f"detected >= {rounded_down(score.least)}"
     without = sorted({got.without for _, got, _, _ in score.trials if got.without})
     return (row.name, row.scenario, wants, _triggered(score), score.common("failed"), "/".join(without),
             f"{score.hits} of {score.runs}", bound)  # fmt: skip
@@ -89,7 +89,7 @@ def _defect(score: Score) -> tuple[str, ...]:
 
 def _innocent(score: Score) -> tuple[str, ...]:
     row = score.row
-    bound = f"wrong <= {1 - score.least:.1%}"
+    bound = f"wrong <= {rounded_up(1 - score.least)}"
     planted = row.plants or row.act or (f"no {row.lacks}" if row.lacks else "")
     must = " or ".join(row.states)
     return (

@@ -10,7 +10,7 @@ from typing import Any
 
 from sandbox.selftest import matrix
 from sandbox.selftest.row import Row
-from sandbox.selftest.score import INVALID, VOID, Score
+from sandbox.selftest.score import INVALID, VOID, Score, rounded_down, rounded_up
 from sandbox.selftest.trial import CHECKOUT
 
 RECORD = Path("docs/selftest-matrix.json")
@@ -79,7 +79,11 @@ def _must(row: Row) -> str:
 
 
 def _bound(score: Score) -> str:
-    return f"detected >= {score.least:.1%}" if score.row.wants else f"wrong <= {1 - score.least:.1%}"
+    return (
+        f"detected >= {rounded_down(score.least)}"
+        if score.row.wants
+        else f"wrong <= {rounded_up(1 - score.least)}"
+    )
 
 
 def _record(document: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """The score of a row: what each trial proves, and what all of them together do, with its 95 % bound."""
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from math import comb
@@ -91,6 +92,16 @@ class Score:
         found = Counter(getattr(got, what) for _, got, graded, _ in self.trials if graded in (HIT, MISS))
         value = found.most_common(1)[0][0] if found else ""
         return value if isinstance(value, str) else ", ".join(value)
+
+
+def rounded_down(share: float) -> str:
+    """Return a share, 0 to 1, that is a bound from below, in per cent: never more than is known."""
+    return f"{math.floor(share * 1000 + 1e-9) / 10:.1f}%"
+
+
+def rounded_up(share: float) -> str:
+    """Return a share, 0 to 1, that is a bound from above, in per cent: never less than is known."""
+    return f"{math.ceil(share * 1000 - 1e-9) / 10:.1f}%"
 
 
 def least_share(hits: int, runs: int) -> float:
