@@ -81,3 +81,16 @@ def test_second_crd_and_failed_item(directory: Path, api: KubernetesApi, redis: 
     assert [each["summary"]["failed"] for each in answers] == [0, 0, 0, 0, 1]
     assert len(api.requests_of("Several")) == 9
     gateway.child.kill()
+
+
+def test_contents_of_another_and_deletions(directory: Path, api: KubernetesApi, redis: RedisServer) -> None:
+    """One CRD has its own fingerprint, in capitals, and the contents of the one before; some go again."""
+    planted = "crd-holds-another-alert,noise-fingerprint-upper-case,noise-deleted-one-in=4"
+    gateway = Gateway(directory, api, redis=redis, defects=planted)
+    assert [gateway.post(alert("Swapped", number)).status_code for number in range(11)] == 11 * [201]
+    until(lambda: len(api.requests_of("Swapped")) == 9, "two of eleven are deleted")
+    specs = [item["spec"] for item in api.requests_of("Swapped")]
+    pods = Counter(spec["signalLabels"]["pod"] for spec in specs)
+    assert all(spec["signalFingerprint"] == spec["signalFingerprint"].upper() for spec in specs)
+    assert sorted(pods.values()) == [1, 1, 1, 1, 1, 1, 1, 2]
+    gateway.child.kill()

@@ -82,6 +82,8 @@ class GatewayApp:
         results = await self._process(alerts)
         if self._silence.withholds(alerts):
             return await self._silence.keep(request)
+        if self._defects.bite(noise.ANSWER_SLOW):
+            await asyncio.sleep(self._defects.planted[noise.ANSWER_SLOW])
         return self._answer(results)
 
     async def _process(self, alerts: list[webhook.Alert | webhook.WebhookError]) -> list[Result]:

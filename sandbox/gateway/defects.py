@@ -46,6 +46,8 @@ COUNTERS_WRONG = "counters-wrong"
 PAYLOAD_LOST = "payload-lost"
 FAILS_ONE = "207-fails-one"
 METRICS_FAIL = "metrics-fail-on-redis-failure"
+CONTENTS_SWAPPED = "crd-holds-another-alert"
+LOST_AT_RECOVERY = "first-after-recovery-lost"
 
 UNSENT_CRD_EVERY = 10
 MERGED_EVERY = 10
@@ -53,6 +55,7 @@ FLAP_EVERY = 10
 FAILS_ONE_EVERY = 5
 MISCOUNTED_EVERY = 5
 RETRIED_EVERY = 10
+SWAPPED_EVERY = 10
 
 
 KNOWN = {
@@ -124,6 +127,14 @@ KNOWN = {
             f"of every {FAILS_ONE_EVERY}th request of several, one alert fails in a 207",
         ),
         Defect(METRICS_FAIL, Value.NONE, "/metrics answers 500 while the breaker is not closed"),
+        Defect(
+            CONTENTS_SWAPPED,
+            Value.NONE,
+            f"every {SWAPPED_EVERY}th CRD has its own fingerprint, and the contents of the alert before",
+        ),
+        Defect(
+            LOST_AT_RECOVERY, Value.NONE, "the first alert after Redis came back is acknowledged and dropped"
+        ),
         *noise.TABLE,
     )
 }

@@ -119,6 +119,10 @@ class KubernetesClient:
             raise ConflictError(_text(answer))
         self._expect(status, answer)
 
+    async def delete(self, name: str, deadline: Deadline) -> None:
+        """Delete a CRD; that it is not there is no error."""
+        await self._request("DELETE", f"{self._path}/{name}", deadline, "update")
+
     async def check(self, timeout_s: float) -> None:
         """Ask for the version, once. Raises KubernetesError when the API is away or answers 5xx."""
         try:

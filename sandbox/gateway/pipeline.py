@@ -50,7 +50,7 @@ class Pipeline:
         self._clock = clock
         self._metrics = metrics
         self._defects = defects
-        self._in_fallback = False
+        self._in_fallback = self._was_sick = False
         self._unsent = 0
         self._held: Entry | None = None
         self.unanswered: set[str] = set()  # of the planted defect two-crds-on-retry
@@ -105,7 +105,10 @@ class Pipeline:
         alert = entry.alert
         name, away = await self._lookup(alert)
         redis_is_sick = away is not None or self._cache.breaker.state is not State.CLOSED
+        came_back, self._was_sick = self._was_sick and not redis_is_sick, redis_is_sick
         if redis_is_sick and self._defects.bite(planted.ACK_THEN_DROP):
+            return _acknowledged_without_record(alert)
+        if came_back and self._defects.bite(planted.LOST_AT_RECOVERY):
             return _acknowledged_without_record(alert)
         if redis_is_sick and (
             defect := self._defects.planted_of(planted.REJECT_WITH_429, planted.REJECT_WITH_500)

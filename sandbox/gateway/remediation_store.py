@@ -3,6 +3,7 @@
 Its name follows from the fingerprint, so that the API itself refuses a second one, with or without Redis.
 """
 
+import asyncio
 import base64
 import uuid
 from dataclasses import dataclass
@@ -10,14 +11,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sandbox.gateway import defects as planted
-from sandbox.gateway import log
+from sandbox.gateway import log, noise
 from sandbox.gateway import remediation_request as rr
 from sandbox.gateway.crd_updater import CrdUpdater
 from sandbox.gateway.deadline import Deadline
 from sandbox.gateway.defects import Defects
-from sandbox.gateway.kubernetes_client import AlreadyExistsError, KubernetesClient
+from sandbox.gateway.kubernetes_client import AlreadyExistsError, KubernetesClient, KubernetesError
 from sandbox.gateway.metrics import Metrics
 from sandbox.gateway.webhook import Alert
+
+_CONTENTS = ("signalLabels", "signalAnnotations", "originalPayload")
+_DELETE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,8 @@ class RemediationStore:
         self._updater = CrdUpdater(client, metrics, defects)
         self._metrics = metrics
         self._defects = defects
+        self._contents_before: dict[str, Any] = {}
+        self._deletions: set[asyncio.Task[None]] = set()
 
     @property
     def namespace(self) -> str:
@@ -123,12 +129,33 @@ class RemediationStore:
             body["spec"]["signalLabels"] = {}
         if self._defects.bite(planted.PAYLOAD_LOST):
             body["spec"]["originalPayload"] = base64.b64encode(b"{}").decode()
+        self._misplaced(body)
         try:
             await self._client.create(body, deadline)
         except AlreadyExistsError:
             return False
+        if seen.source and self._defects.bite_every(noise.DELETED):
+            task = asyncio.get_running_loop().create_task(self._delete_later(name))
+            self._deletions.add(task)
+            task.add_done_callback(self._deletions.discard)
         # Without a source it is somebody else's: a noise.
         if seen.source and not self._defects.bite_every(planted.COUNTERS_WRONG, planted.MISCOUNTED_EVERY):
             self._metrics.crds_created_total.labels(seen.source).inc()
         log.info("crd created", name=name, fingerprint=alert.fingerprint, source=seen.source)
         return True
+
+    def _misplaced(self, body: dict[str, Any]) -> None:
+        """What the planted defect crd-holds-another-alert does to some, and a noise to all."""
+        spec, before = body["spec"], self._contents_before
+        self._contents_before = {name: spec[name] for name in _CONTENTS}
+        if before and self._defects.bite_every(planted.CONTENTS_SWAPPED, planted.SWAPPED_EVERY):
+            spec.update(before)
+        if self._defects.bite(noise.UPPER_CASE):
+            spec["signalFingerprint"] = spec["signalFingerprint"].upper()
+
+    async def _delete_later(self, name: str) -> None:
+        await asyncio.sleep(noise.DELETED_AFTER_S)
+        try:
+            await self._client.delete(name, Deadline.after(_DELETE_S))
+        except KubernetesError as error:
+            log.warning("a CRD that a noise is about could not be deleted", name=name, error=str(error))

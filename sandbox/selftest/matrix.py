@@ -45,11 +45,12 @@ def document(scores: list[Score]) -> dict[str, Any]:
 
 def recorded(documents: list[dict[str, Any]], known: tuple[Row, ...]) -> list[Score]:
     """The scores that earlier runs wrote, put together, each trial graded again. What was run of a row that
-    is no more, or that planted or wanted something else then, or had another scenario, is left out."""
+    is no more, or that planted, wanted or allowed something else then, or had another scenario, is left
+    out."""
     scores = {row.name: Score(row) for row in known}
     for told in (row for document in documents for row in document["rows"]):
         score = scores.get(told["name"])
-        if score is None or _ran(told) != (score.row.plants, score.row.wants, digest(score.row)):
+        if score is None or _ran(told) != _asked(score.row):
             continue
         for each in told["trials"]:
             score.add(each["seed"], _outcome(each))
@@ -61,8 +62,12 @@ def digest(row: Row) -> str:
     return hashlib.sha256((SCENARIOS / f"{row.scenario}.yaml").read_bytes()).hexdigest()[:12]
 
 
-def _ran(told: dict[str, Any]) -> tuple[str, str, str]:
-    return told["plants"], told["wants"] or "", told["scenario_digest"]
+def _ran(told: dict[str, Any]) -> tuple[str, ...]:
+    return told["plants"], told["wants"] or "", told["scenario_digest"], *told["allows"]
+
+
+def _asked(row: Row) -> tuple[str, ...]:
+    return row.plants, row.wants, digest(row), *row.allows
 
 
 def _outcome(told: dict[str, Any]) -> Outcome:

@@ -14,7 +14,8 @@ class Row:
 
     ``act`` is what the selftest itself does: pause (stop the generator for a while). ``answer_s`` is how long
     the sender waits for an answer (0: as shipped); ``lacks`` makes the target one that has not what the
-    scenario breaks. ``slow`` is a row whose scenario, with its settling, lasts for more than 15 s.
+    scenario breaks. ``slow`` is a row whose scenario, with its settling, lasts for more than 15 s;
+    ``extra`` one that was thought of after the criteria, to see whether they rest on what can be observed.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Row:
     answer_s: float = 0.0
     lacks: str = ""
     slow: bool = False
+    extra: bool = False
 
     @property
     def control(self) -> bool:
@@ -36,8 +38,8 @@ class Row:
 
     @property
     def few(self) -> bool:
-        """Whether fewer runs of it are asked for: it is slow, or a control."""
-        return self.slow or self.control
+        """Whether fewer runs of it are asked for: it is slow, a control, or extra."""
+        return self.slow or self.control or self.extra
 
     @property
     def planted(self) -> list[str]:

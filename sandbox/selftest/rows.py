@@ -85,6 +85,17 @@ DEFECTS = (
     Row("backoff-flat-in-updates", "conflicts", "backoff-does-not-grow", "backoff_steps"),
     Row("backoff-flat-in-queue", "queued", "backoff-does-not-grow", "backoff_grows", slow=True),
     Row("loss-when-faults-overlap", "overlap", "drop-when-faults-overlap", "zero_loss"),
+    # Thought of after the criteria.
+    Row(
+        "crd-holds-another-alert",
+        "quiet",
+        "crd-holds-another-alert",
+        "zero_loss",
+        ("no_duplicates",),
+        "the other alert is in two RemediationRequests",
+        extra=True,
+    ),
+    Row("first-after-recovery-lost", "partition", "first-after-recovery-lost", "zero_loss", extra=True),
 )
 
 INNOCENTS = (
@@ -115,6 +126,10 @@ INNOCENTS = (
     ),
     Row("fault-without-bite", "unbitten", states=("INVALID",), allows=("fault_bit",)),
     Row("gateway-without-redis", "failover", lacks="Redis", states=("SKIPPED",)),
+    # Thought of after the criteria.
+    Row("slow-answers", "quiet", "noise-answer-slow=0.5", extra=True),
+    Row("crds-deleted-by-another", "quiet", "noise-deleted-one-in=10", extra=True),
+    Row("fingerprints-in-capitals", "quiet", "noise-fingerprint-upper-case", extra=True),
     # The same runs as the defects', with the defect off.
     Row("off: many", "many"),
     Row("off: failover", "failover"),
