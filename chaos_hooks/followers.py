@@ -8,7 +8,7 @@ from chaos_hooks import cluster_probe
 from chaos_hooks.pod_records import PodRecords
 from chaos_hooks.request_watch import RequestWatch
 from chaos_hooks.truth import Truth
-from reports import folder as run_folder
+from reports import truth_file
 from shapes.alerts import Naming
 from shapes.target import Endpoints
 
@@ -35,7 +35,7 @@ class Followers:
         found, stable = self._truth.read_until_stable(self._naming, for_s)
         resources, gone = self._watch.with_deleted(found)
         watched = {"deleted": gone, "gaps": self._watch.gaps, "error": self._watch.error}
-        run_folder.write_truth(self._folder, resources, stable=stable, watched=watched)
+        truth_file.write(self._folder, resources, stable=stable, watched=watched)
 
     def stop(self) -> None:
         """Follow no more."""

@@ -27,16 +27,25 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from reports import deliveries, leases, ledger, ledger_lines, logs, replica_sums, replicas, series, workers
+from reports import (
+    deliveries,
+    leases,
+    ledger,
+    ledger_lines,
+    logs,
+    replica_sums,
+    replicas,
+    series,
+    truth_file,
+    workers,
+)
 from reports.history import (
     Asked,
     Attempt,
     History,
     Injection,
-    Member,
     Observation,
     PhaseSpan,
-    Resource,
     Run,
     Try,
 )
@@ -58,15 +67,6 @@ def write_run(folder: Path, run: Run) -> None:
         OSError: if the disk does not take it.
     """
     _write(folder / "run.json", {"format": FORMAT, **asdict(run), "unusable": sorted(run.unusable)})
-
-
-def write_truth(
-    folder: Path, resources: list[Resource], *, stable: bool, watched: Mapping[str, object] | None = None
-) -> None:
-    """Write the resources as they were read at the end; ``watched`` tells of those that were deleted before,
-    which are among them."""
-    told = {"watched": dict(watched)} if watched else {}
-    _write(folder / "truth.json", {"stable": stable, "resources": [asdict(r) for r in resources], **told})
 
 
 def write_end(folder: Path, ended: str, detail: str, used: Mapping[str, float] | None = None) -> None:
@@ -95,7 +95,7 @@ def read(folder: Path) -> History:
     taking_part = _workers(folder / workers.WORKERS, damage)
     error_s = max((worker.error_s or 0.0 for worker in taking_part), default=0.0)
     attempts, sealed = _attempts(folder, run, taking_part, damage)
-    truth = _document(folder / "truth.json", damage)
+    resources, stable = truth_file.read(folder, damage)
     end = _document(folder / "end.json", damage)
     injections = {
         line["name"]: _injection(line, error_s) for line in _lines(folder / "injections.jsonl", damage)
@@ -105,8 +105,8 @@ def read(folder: Path) -> History:
         attempts=attempts,
         injections=tuple(injections.values()),
         observations=_observations(folder, damage),
-        resources=None if truth is None else tuple(_resource(r) for r in truth["resources"]),
-        stable=bool(truth and truth["stable"]),
+        resources=resources,
+        stable=stable,
         sealed=sealed,
         ended=end["ended"] if end else "",
         ended_detail=end["detail"] if end else "",
@@ -198,13 +198,6 @@ def _injection(line: dict[str, Any], error_s: float) -> Injection:
 
 def _observation(line: dict[str, Any]) -> Observation:
     return Observation(**line)
-
-
-def _resource(value: dict[str, Any]) -> Resource:
-    members = tuple(Member(**member) for member in value.get("members", ()))
-    differs = value.get("differs")
-    told = {"aggregated": tuple(value["aggregated"]), "members": members}
-    return Resource(**{**value, **told, "differs": None if differs is None else tuple(differs)})
 
 
 def _document(path: Path, damage: list[str]) -> dict[str, Any] | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from reports import folder as run_folder
+from reports import truth_file
 from reports.history import Asked, Attempt, History, Injection, Observation, Outcome, PhaseSpan, Resource, Run
 from reports.interval import Interval
 
@@ -195,7 +196,7 @@ def keep(told: History, path: Path) -> Path:
     _lines(path / "observations.jsonl", [asdict(o) for o in told.observations])
     _lines(path / "injections.jsonl", [asdict(i) for i in told.injections])
     if told.resources is not None:
-        run_folder.write_truth(path, list(told.resources), stable=told.stable)
+        truth_file.write(path, list(told.resources), stable=told.stable)
     if told.ended:
         run_folder.write_end(path, told.ended, told.ended_detail)
     return path

@@ -8,7 +8,7 @@ from pathlib import Path
 from chaos_hooks.answers import Answer
 from chaos_hooks.ledger import Ledger
 from chaos_hooks.line_file import LineFile
-from reports import folder
+from reports import folder, truth_file
 from reports.history import Attempt, History
 from shapes.alerts import Planned
 
@@ -42,6 +42,6 @@ def live(told: History, path: Path) -> Path:
     for fault in told.injections:
         faults.append(asdict(replace(fault, began=None, ended=None, bit=None, evidence=())))
         faults.append(asdict(replace(fault, ended=None)), asdict(fault))
-    folder.write_truth(path, list(told.resources or ()), stable=told.stable)
+    truth_file.write(path, list(told.resources or ()), stable=told.stable)
     folder.write_end(path, told.ended, told.ended_detail)
     return path

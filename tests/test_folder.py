@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +11,10 @@ import pytest
 from histories import attempt, history, injection, resource
 from live_folder import live, to_the_microsecond
 
-from reports import folder, writing
+from reports import folder, truth_file, writing
 from reports.criteria import ledger_whole
 from reports.folder import FolderError
-from reports.history import Attempt, History, Outcome
+from reports.history import Attempt, History, Member, Outcome
 from reports.verdict import State, judge
 
 LINES = ("observations.jsonl", "injections.jsonl")
@@ -140,3 +141,23 @@ def test_the_stored_sentence(tmp_path: Path) -> None:
     for text, sentence in (('{"sentence": "PASS."}', "PASS."), ("{", none), ("[]", none), ("{}", none)):
         (tmp_path / "verdict.json").write_text(text)
         assert writing.stored_sentence(tmp_path) == sentence
+
+
+def test_the_truth_has_a_line_for_each_and_an_older_form_is_read_too(tmp_path: Path) -> None:
+    """Both are the same JSON document; a line that is cut off is damage, and nothing was read then."""
+    storm = histories.resource(1, aggregated=(1, 2), members=(Member(1, 1, 2),), differs=("labels.severity",))
+    store = [histories.resource(0), storm]
+    truth_file.write(tmp_path, store, stable=True, watched={"deleted": 1})
+    path = tmp_path / truth_file.FILE
+    text = path.read_text()
+    assert (len(text.splitlines()), json.loads(text)["watched"]) == (4, {"deleted": 1})
+    assert truth_file.read(tmp_path, []) == (tuple(store), True)
+
+    path.write_text(json.dumps(json.loads(text), indent=1))
+    assert truth_file.read(tmp_path, []) == (tuple(store), True)
+
+    for torn in (text[:-3], text[:-40], text[:30]):
+        path.write_text(torn)
+        damage: list[str] = []
+        assert truth_file.read(tmp_path, damage) == (None, False)
+        assert len(damage) == 1
