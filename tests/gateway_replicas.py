@@ -2,7 +2,7 @@
 
 Runs as the sandbox's Gateway: ``python tests/gateway_replicas.py FILE DEFECTS DEFECTS ...`` starts one for
 each list of defects (``-``: none), with the environment that the sandbox gives, and writes their base URLs
-into FILE as JSON.
+and pids into FILE as JSON.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ async def _is_ready(port: int) -> bool:
 
 async def main(file: Path, defects: list[str]) -> None:
     """Start them, and balance until the end."""
-    ports = [free_port() for _ in defects]
+    ports, pids = [free_port() for _ in defects], []
     for port, planted in zip(ports, defects, strict=True):
         own = {"GATEWAY_LISTEN_ADDR": f"127.0.0.1:{port}", "GATEWAY_DEFECTS": planted.strip("-")}
-        await asyncio.create_subprocess_exec(
+        child = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "sandbox.gateway",
@@ -58,21 +58,25 @@ async def main(file: Path, defects: list[str]) -> None:
             env=os.environ | own,
             preexec_fn=die_with_parent,
         )
+        pids.append(child.pid)
     for port in ports:
         while not await _is_ready(port):
             await asyncio.sleep(0.05)
-    file.write_text(json.dumps([f"http://127.0.0.1:{port}" for port in ports]))
+    urls = [f"http://127.0.0.1:{port}" for port in ports]
+    file.write_text(json.dumps({"urls": urls, "pids": pids}))
     turn = 0
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal turn
-        turn += 1
-        try:
-            back, forth = await asyncio.open_connection("127.0.0.1", ports[turn % len(ports)])
-        except OSError:
-            writer.close()
+        for _ in ports:  # Who does not listen any more is left out, as a Service leaves out who is not ready.
+            turn += 1
+            try:
+                back, forth = await asyncio.open_connection("127.0.0.1", ports[turn % len(ports)])
+            except OSError:
+                continue
+            await asyncio.gather(_pass_on(reader, forth), _pass_on(back, writer))
             return
-        await asyncio.gather(_pass_on(reader, forth), _pass_on(back, writer))
+        writer.close()
 
     host, _, port = os.environ["GATEWAY_LISTEN_ADDR"].rpartition(":")
     async with await asyncio.start_server(connected, host, int(port)) as server:

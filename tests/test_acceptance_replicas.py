@@ -3,32 +3,49 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cluster_world
+from cluster_world import World
 from locust_process import HOME, locust, statuses, verdict
 
 SCENARIO = str(HOME / "tests/data/replicas.yaml")
 
 
-def run(folder: Path, *defects: str) -> tuple[int, Path]:
-    """Run it against replicas with these defects; return its exit code and folder."""
-    urls = folder / "urls.json"
-    command = f"{sys.executable} {HOME}/tests/gateway_replicas.py {urls} {' '.join(defects)}"
+def run(
+    folder: Path, *defects: str, meanwhile: Callable[[World, dict[str, Any]], None] | None = None
+) -> tuple[int, Path]:
+    """Run it against Gateways with these defects, the first three of which are pods; return its exit code and
+    folder. ``meanwhile`` is called when the fault is over."""
+    told = folder / "replicas.json"
+    command = f"{sys.executable} {HOME}/tests/gateway_replicas.py {told} {' '.join(defects)}"
     with cluster_world.running(folder, "--ready-timeout", "60s", "--gateway-command", command) as world:
-        world.with_replicas(json.loads(urls.read_text()))
+        found = json.loads(told.read_text())
+        world.with_replicas(found["urls"][:3])
         target = ["--chaos-target", str(world.target)]
         with locust(folder / "runs", "--headless", "--chaos-scenario", SCENARIO, *target) as process:
+            if meanwhile:
+                process.wait_for("fault primary-down healed")
+                meanwhile(world, found)
             ended = process.wait()
     assert "3 replicas, each asked by itself (api-proxy): gateway-0, gateway-1, gateway-2" in ended.output
     return ended.code, process.run_folder()
 
 
+def _examples(folder: Path, criterion: str) -> list[str]:
+    (found,) = (c for c in verdict(folder)["findings"] if c["criterion"] == criterion)
+    return list(found["examples"])
+
+
 def of_each(folder: Path, criterion: str) -> list[str]:
     """Return the status of each replica."""
-    (found,) = (c for c in verdict(folder)["findings"] if c["criterion"] == criterion)
-    lines = [line for line in found["examples"] if line.startswith("gateway-")]
+    lines = [line for line in _examples(folder, criterion) if line.startswith("gateway-")]
     return ["".join(line.split(":")[:2]) for line in lines]
 
 
@@ -54,3 +71,27 @@ def test_three_innocent_replicas_pass(tmp_path: Path) -> None:
     assert code == 0, statuses(folder)
     assert set(statuses(folder).values()) == {"PASS"}
     assert families(folder, "baseline") == families(folder, "post") == {"gateway-0", "gateway-1", "gateway-2"}
+
+
+def replace(world: World, found: dict[str, Any]) -> None:
+    """Kill the process of one pod, and let a pod of its name with another process take its place."""
+    os.kill(found["pids"][1], signal.SIGKILL)
+    (old,) = [pod for pod in world.cluster.pods if pod["metadata"]["name"] == "gateway-1"]
+    images = {each["name"]: each["image"] for each in old["spec"]["containers"]}
+    with world.cluster.lock:
+        world.cluster.pods.remove(old)
+        world.cluster.listening["gateway-1:8080"] = found["urls"][3]
+        world.cluster.add_pod("gateway-1", old["metadata"]["labels"], images, "StatefulSet/gateway")
+
+
+def test_a_pod_of_the_same_name_is_another_replica(tmp_path: Path) -> None:
+    """It is told apart by its UID: the first is judged until it goes, the second from when it comes."""
+    code, folder = run(tmp_path, "-", "-", "-", "-", meanwhile=replace)
+    told = [line for line in _examples(folder, "breaker_opens") if line.startswith("gateway-1")]
+
+    assert "FAIL" not in statuses(folder).values(), statuses(folder)
+    assert code in (0, 3)
+    assert [statuses(folder)[name] for name in ("breaker_opens", "metrics_continuous")] == ["PASS", "PASS"]
+    assert len(told) == 2
+    assert re.match(r"gateway-1 \(until .* s, uid \w+\): PASS: in ", told[0])
+    assert re.match(r"gateway-1 \(from .* s on, uid \w+\): UNKNOWN: the breaker was not seen closed", told[1])
