@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import requests
@@ -20,7 +20,7 @@ from chaos_hooks import (
 from chaos_hooks.campaign import Entry
 from chaos_hooks.clock import RunClock
 from chaos_hooks.errors import SetupError
-from chaos_hooks.metric_page import read_metrics
+from chaos_hooks.metric_page import read_metrics, reader
 from chaos_hooks.permissions import Needed
 from chaos_hooks.truth import Truth
 from reports import rehearsal
@@ -57,6 +57,7 @@ def _reached(entry: Entry, endpoints: Endpoints) -> Iterator[Found]:
     yield _tried("headers and token", lambda: preflight.headers(entry.target))
     if endpoints.replicas:
         yield _tried("replicas", lambda: replica_probes.told(endpoints))
+        yield _shown_together(entry, endpoints)
     alone = () if endpoints.replicas else (("metrics", endpoints.metrics_url),)
     for what, url in (("readiness", endpoints.ready_url), *alone):
         try:
@@ -84,9 +85,21 @@ def _shown(entry: Entry, url: str, text: str) -> Found:
         values = read_metrics(text, entry.target.metrics)
     except ValueError as problem:
         return Found(f"metrics {url}", f"cannot be read ({problem})")
+    return Found(f"metrics {url}", "", _lacking(entry, values))
+
+
+def _shown_together(entry: Entry, endpoints: Endpoints) -> Found:
+    try:
+        values = replica_probes.Together(endpoints, reader(entry.target))()
+    except (SetupError, OSError, ValueError) as problem:
+        return Found("metrics of all replicas", str(problem))
+    return Found("metrics of all replicas", "", _lacking(entry, values))
+
+
+def _lacking(entry: Entry, values: Mapping[str, float]) -> str:
     missing = sorted(key for key in entry.target.metrics if key not in values)
     told = f"not shown now: {', '.join(missing)} (some come with their first event)" if missing else ""
-    return Found(f"metrics {url}", "", told or "all that the target file maps are shown")
+    return told or "all that the target file maps are shown"
 
 
 def _allowed(entry: Entry, endpoints: Endpoints) -> Iterator[Found]:

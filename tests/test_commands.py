@@ -278,3 +278,18 @@ def test_names_that_only_contain_the_letters_are_no_production() -> None:
     ]
 
     assert told == [False, False, False, True, True, True]
+
+
+def test_doctor_asks_every_replica(
+    cluster: FakeCluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Through the API server; what none of them shows now is named."""
+    metrics = {"received": {"name": "gateway_up"}, "created": {"name": "gateway_crds_created_total"}}
+    with serving(lambda request: request.reply(200, "gateway_up 1\n")) as url:
+        cluster.listening["gateway-0:8080"] = url
+        endpoints = {"gateway_url": url, "replicas": {"by": "api-proxy", "port": 8080}}
+        Files(tmp_path, cluster.url, endpoints=endpoints, metrics=metrics).run("doctor")
+    told = capsys.readouterr().out
+
+    assert "ok   replicas: 1 replicas, each asked by itself (api-proxy): gateway-0" in told
+    assert "ok   metrics of all replicas: not shown now: created (some come" in told
