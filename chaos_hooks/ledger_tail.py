@@ -14,7 +14,7 @@ from reports.columns import WORKER
 from reports.history import Outcome
 from reports.ledger_frames import Frame
 
-_MOST_BYTES = 80_000  # Of about 2,000 alerts: so much is read in one go, then others have their turn.
+_MOST_BYTES = 16_000  # Of about 400 alerts, a millisecond's work; then others have their turn.
 _NOT_DUE = float("nan")
 # As `reports.history.deciding` has it: what comes later stands for more, and of the same the last one counts.
 _GIVEN_UP = "given up"
@@ -54,7 +54,7 @@ class LedgerTail:
         self._now = bytearray()  # By number: 1 + the place in _NAMES; 0 before any end.
 
     def read(self) -> Iterator[list[Landed]]:
-        """Yield what is new, some thousand alerts at a time.
+        """Yield what is new, some hundred alerts at a time.
 
         Raises:
             OSError: if a ledger cannot be read.

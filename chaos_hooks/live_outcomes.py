@@ -33,7 +33,7 @@ class LiveOutcomes:
         self._lost_ms: list[int] = []
 
     def read(self) -> None:
-        """Take what is new; others have their turn between some thousand alerts. Raises as the tail does."""
+        """Take what is new; others have their turn between some hundred alerts. Raises as the tail does."""
         for landed in self._tail.read():
             for each in landed:
                 self._take(each)
