@@ -93,10 +93,10 @@ class Together:
         Raises:
             OSError: if the API or a pod does not answer.
         """
-        pages = connect(self._endpoints)
         try:
+            pages = connect(self._endpoints)
             answers = [self._read(pages.text(pod)) for pod in pages.pods()[:LIMIT]]
-        except UnaskedError as problem:
+        except (UnaskedError, SetupError) as problem:
             raise OSError(str(problem)) from None
         one = replica_sums.worst(Observation(METRICS, 0.0, 0.0, True, values) for values in answers)
         if one is None:

@@ -19,6 +19,7 @@ from small_server import Request, serving
 
 from chaos_hooks import replica_probes
 from chaos_hooks.errors import SetupError
+from chaos_hooks.metric_page import read_metrics
 from chaos_hooks.pod_metrics import PodError, PodMetrics, UnaskedError
 from reports import counters, replica_sums, replicas
 from reports.finding import Status
@@ -296,13 +297,31 @@ def test_before_a_run_every_replica_must_show_its_metrics(tmp_path: Path) -> Non
             replica_probes.told(where)
 
 
+def test_how_all_stand_is_asked_at_once(tmp_path: Path) -> None:
+    """The counters added; whatever is wrong is one kind of error, for who waits until it is well."""
+    cluster = FakeCluster()
+    cluster.run_example()
+    metrics = {"received": Metric("gateway_alerts_received_total")}
+    with serving_cluster(cluster), serving(page) as url:
+        where = ends(cluster, tmp_path)
+        (first,) = cluster.matching("default", {"app": "gateway"})
+        cluster.add_pod("gateway-1", first["metadata"]["labels"], {"gateway": "i"}, "ReplicaSet/gateway")
+        cluster.listening |= {"gateway-0:8080": url, "gateway-1:8080": url}
+        asked = replica_probes.Together(where, lambda text: read_metrics(text, metrics))
+        assert asked() == {"received": 14.0}
+        cluster.listening.popitem()
+        with pytest.raises(OSError, match="503"):
+            asked()
+        with pytest.raises(OSError, match="kubeconfig"):
+            replica_probes.Together(dataclasses.replace(where, kubeconfig="/nowhere"), dict)()  # type: ignore[arg-type]
+
+
 def followed(folder: str) -> list[Any]:
     """Let one pod be replaced while it is followed; return who answered last, and what was seen."""
     import gevent
 
     from chaos_hooks.clock import RunClock
     from chaos_hooks.line_file import LineFile
-    from chaos_hooks.metric_page import read_metrics
     from chaos_hooks.probes import Prober
 
     cluster = FakeCluster()
