@@ -222,10 +222,7 @@ class Lines:
         assert shot
         del self.busy[line]
         line.shot, line.expects, line.fresh = None, False, False
-        if self.waiting:
-            self._use(line)
-        else:
-            self.pool.keep(line)
+        self._use(line)
         shot.done((shot.tag, _tuple(Exchange, ("done", sent_s, now_s, *known, "", True))))
 
     def _finish(self, line: Line, error: str) -> None:
