@@ -10,7 +10,9 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from benchmarks import contenders, sinks
 from benchmarks.contenders import Score
@@ -27,29 +29,30 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", default=PARTS, help=f"of {', '.join(PARTS)}; all")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--seconds", type=int, default=SECONDS)
+    parser.add_argument("--raw", type=Path, metavar="FILE", help="write every round's figures there, as JSON")
     asked = parser.parse_args()
     cores = len(os.sched_getaffinity(0))
     print(f"{platform.machine()}, {cores} cores, Python {platform.python_version()}")
+    raw: dict[str, Any] = {"machine": platform.machine(), "cores": cores, "python": platform.python_version()}
     with sinks.scratch() as folder:
         program = sinks.compiled(folder)
         if program is None:
             sys.exit("no C compiler (cc, gcc) on PATH: the sink cannot be made, so nothing is measured")
         if "speed" in asked.parts:
             print(f"not on PATH, so not compared: {', '.join(contenders.absent()) or 'none'}")
-            compare(contenders.there(), program, folder, asked.rounds, asked.seconds)
+            raw["speed"] = compare(contenders.there(), program, folder, asked.rounds, asked.seconds)
         if "posts" in asked.parts:
             sizes = {f"{n} a POST": contenders.of_posts(n) for n in (1, 10, 100)}
-            compare(
+            raw["posts"] = compare(
                 sizes, program, folder, asked.rounds, asked.seconds, {f"{n} a POST": n for n in (1, 10, 100)}
             )
         if "late" in asked.parts:
-            for rate, count in LATENESS:
-                late(program, folder, rate, count)
+            raw["late"] = [late(program, folder, rate, count) for rate, count in LATENESS]
         if "hang" in asked.parts:
-            late(program, folder, 200, 1800, hang_s=5.0)
-            late(program, folder, 2000, 18_000, hang_s=5.0)
+            raw["hang"] = [late(program, folder, rate, 9 * rate, hang_s=5.0) for rate in (200, 2000)]
         if "ledger" in asked.parts:
-            print("\n".join(million(folder)))
+            raw["ledger"] = million(folder)
+            raw["judged"] = judged(folder)
         if "truth" in asked.parts:
             # In a process of its own, with greenlets' patches, as a run has them.
             command = [
@@ -61,6 +64,17 @@ def main() -> None:
                 str(folder),
             ]
             subprocess.run(command, check=True)
+    if asked.raw:
+        asked.raw.write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
+
+
+def judged(folder: Path) -> dict[str, float]:
+    """Print what the judgement of a million alerts takes, in a process of its own; return the figures."""
+    command = [sys.executable, "-m", "benchmarks.judge_bench", str(folder / "judged")]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    took: dict[str, float] = json.loads(said)
+    print("judged, seconds of the processor: " + ", ".join(f"{name} {each:g}" for name, each in took.items()))
+    return took
 
 
 def compare(
@@ -70,8 +84,8 @@ def compare(
     rounds: int,
     seconds: float,
     weights: dict[str, int] | None = None,
-) -> None:
-    """Print medians of interleaved rounds, and ratios to the first."""
+) -> dict[str, list[dict[str, float]]]:
+    """Print medians of interleaved rounds, and ratios to the first; return all rounds."""
     scores: dict[str, list[Score]] = {name: [] for name in who}
     for _ in range(rounds):
         for name, run in who.items():
@@ -87,10 +101,12 @@ def compare(
         spread = f"{low:,.0f}-{high:,.0f}"
         ratio = middle[first] / middle[name]
         print(f"{name:14} {clock:9,.0f} {middle[name]:11,.0f} {spread:>15} {alerts:13,.0f} {ratio:8.2f}")
+    return {name: [asdict(score) for score in each] for name, each in scores.items()}
 
 
-def late(program: Path, folder: Path, rate: float, count: int, hang_s: float = 0.0) -> None:
-    """Print how late alerts were begun at a rate, with a target that hangs for a while if asked for."""
+def late(program: Path, folder: Path, rate: float, count: int, hang_s: float = 0.0) -> dict[str, Any]:
+    """Print how late alerts were begun at a rate, with a target that hangs for a while if asked for; return
+    all figures."""
     (folder / "ledger.bin").unlink(missing_ok=True)
     with sinks.running(program, 2.0, hang_s) as url:
         arguments = [url, str(rate), str(count), "1", "10000", str(folder)]
@@ -100,6 +116,7 @@ def late(program: Path, folder: Path, rate: float, count: int, hang_s: float = 0
     hangs = f", target hangs {hang_s:g} s" if hang_s else ""
     ended = f"{got['outcomes']} of {got['planned']}"
     print(f"{rate:9.1f}/s{hangs}: {ended}, late ms: {times}, CPU {got['cpu_s']:.2f} s", flush=True)
+    return {"rate_per_s": rate, "hang_s": hang_s, **got}
 
 
 if __name__ == "__main__":

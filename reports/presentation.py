@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from reports import messenger, table
 from reports.bounds import at_most
 from reports.finding import Finding, Status
-from reports.history import Asked, History, Injection
+from reports.history import Asked, History, Injection, Outcome
 from reports.interval import Interval
 from reports.table import Seconds
 from reports.verdict import Verdict
@@ -153,8 +155,24 @@ def reproduce(history: History) -> list[tuple[str, str]]:
     pairs = [("command", run.command or "not recorded"), ("seed", str(run.seed))]
     pairs += [(f"version of {name}", value) for name, value in sorted(run.versions.items())]
     pairs += [(f"target {name}", value) for name, value in sorted(run.target_facts.items())]
+    pairs += [("generator", _generator(history))]
     pairs += [(worker.name, worker.sentence) for worker in history.workers]
     return [*pairs, ("judge again", f"python -m reports {run.run_id}")]
+
+
+def _generator(history: History) -> str:
+    """Return how punctual the alerts were begun, and what the process used that conducted the run, and sent
+    them if no worker did."""
+    told = table.of(history)
+    late_ms = table.ordered(np.maximum(0.0, told.late_s)) * 1000
+    sent = len(told) - int(told.are(Outcome.UNSENT).sum())
+    words = f"{history.run.planned:,} planned, {len(late_ms):,} begun, {sent:,} sent"
+    if len(late_ms):
+        p50, p99 = percentile(late_ms, 0.50), percentile(late_ms, 0.99)
+        words += f", late p50 {p50:.1f} ms, p99 {p99:.1f} ms, at most {late_ms[-1]:.1f} ms"
+    if history.used:
+        words += f"; {history.used['cpu_s']:.1f} s of processor in {history.used['over_s']:.0f} s"
+    return words
 
 
 def recoveries(history: History) -> Iterator[Asked]:

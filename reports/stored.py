@@ -110,4 +110,6 @@ def members(stored: Stored, table: Table) -> NDArray[np.int64]:
 
 
 def _numbers(values: Iterable[int | None], count: int) -> NDArray[np.int64]:
-    return np.fromiter((NONE if v is None else v if v < _FAR else _FAR for v in values), np.int64, count)
+    # None becomes NaN; numbers are exact in floats far beyond `_FAR`.
+    found = np.array(list(values), np.float64).reshape(count)
+    return np.where(np.isnan(found), NONE, np.minimum(found, _FAR)).astype(np.int64)

@@ -49,7 +49,8 @@ class Worker:
         if not self.used:
             return told
         busy = self.used["cpu_s"] / max(self.used["over_s"], 1e-3)
-        return f"{told}, {busy:.0%} of a core and {self.used['memory_mib']:.0f} MiB used"
+        spent = f"{self.used['cpu_s']:.1f} s of processor in {self.used['over_s']:.0f} s"
+        return f"{told}, {spent} ({busy:.0%} of a core), {self.used['memory_mib']:.0f} MiB"
 
 
 def document(workers: Sequence[Worker], master: Mapping[str, float]) -> dict[str, Any]:

@@ -135,6 +135,20 @@ def test_load_on_time_at_the_margin(late_s: list[float], status: Status, p99_s: 
     )
 
 
+def test_a_wait_for_a_connection_is_told_beside_the_lateness() -> None:
+    """Begun is when the generator took an alert up. Its bytes may go out much later, and latency counts that;
+    of an alert that was sent again the later try says nothing of it."""
+    waited = attempt(1, begun_s=1.0, sent_s=2.5, done_s=2.75)
+    again = attempt(2, begun_s=2.0, sent_s=9.0, done_s=9.5, tries=2)
+    found = load_on_time.check(told(attempt(0, begun_s=0.0), waited, again, resources=()))
+
+    assert found.status is Status.PASS
+    assert found.got == (
+        "3 of 3 begun, p99 0.0 ms late, max 0.0 ms; sent up to 1.5 s after that, when a connection was free"
+    )
+    assert found.numbers["sent_after_max_s"] == 1.5
+
+
 def test_an_alert_that_was_not_begun_leaves_the_load_undecided() -> None:
     """However punctual the others were; what the target did afterwards does not matter."""
     got = "2 of 3 begun, p99 0.0 ms late, max 0.0 ms"

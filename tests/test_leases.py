@@ -81,5 +81,5 @@ def test_the_clocks_error_is_part_of_every_comparison(tmp_path: Path) -> None:
         assert abs(before.began.latest_s + 0.004 - after.began.latest_s) < 1e-9
     assert taking_part[0].sentence == (
         "here, process 7: leased 100 alerts, refused 0 leases, its record sealed, its clock right to 4.0 ms, "
-        "20% of a core and 80 MiB used"
+        f"{USED['cpu_s']:.1f} s of processor in {USED['over_s']:.0f} s (20% of a core), 80 MiB"
     )

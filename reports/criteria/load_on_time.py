@@ -21,6 +21,12 @@ def check(history: History, *, p99_s: float = 0.25, max_s: float = 2.0) -> Findi
     numbers = {"p50_s": p50, "p99_s": p99, "max_s": most, "late": float(late)}
     begun = f"{len(late_s)} of {history.run.planned} begun"
     got = f"{begun}, p99 {p99 * 1000:.1f} ms late, max {most * 1000:.1f} ms{_busy(history)}"
+    told = table.of(history)
+    waited_s = table.ordered((told.sent_s - told.begun_s)[told.tries == 1])[-1:].tolist()
+    if waited_s and waited_s[0] > p99_s:
+        # Begun is when the generator took an alert up; with every connection busy its bytes go out later.
+        numbers["sent_after_max_s"] = waited_s[0]
+        got += f"; sent up to {waited_s[0]:.1f} s after that, when a connection was free"
     if len(late_s) < history.run.planned:
         mend = "let the run end by itself, or find in the log what ended it"
         return unknown(wanted, got, len(late_s), mend, numbers=numbers)
