@@ -10,7 +10,7 @@ ROWS ?= all
 SEEDS ?= 1
 JOBS ?= 2
 LONG := tests/test_kills.py tests/real \
-  $(patsubst %,tests/test_acceptance_%.py,convictions explore distributed cluster cool_down replicas through)
+  $(patsubst %,tests/test_acceptance_%.py,convictions explore explain distributed cluster cool_down replicas through)
 VENV := .venv
 BIN := $(VENV)/bin
 

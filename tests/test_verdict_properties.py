@@ -14,7 +14,7 @@ from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from reports.finding import Status
-from reports.history import History
+from reports.history import History, Observation
 from reports.verdict import EXIT_CODES, State, judge
 
 T = TypeVar("T")
@@ -89,8 +89,20 @@ def test_the_order_of_the_record_does_not_matter(told: History, chance: random.R
         resources=told.resources and shuffled(told.resources),
         observations=shuffled(told.observations),
         injections=shuffled(told.injections),
+        workers=shuffled(told.workers),
+        logs=shuffled(told.logs),
     )
     assert judge(again) == judge(told)
+
+
+@QUICK
+@given(any_history.runs(), st.sampled_from(PROBES), st.floats(-1.0, 30.0), st.floats(1.6, 20.0))
+def test_a_look_that_its_prober_overslept_changes_nothing(
+    told: History, probe: str, asked_s: float, for_s: float
+) -> None:
+    """It was given up long after its second: of the Gateway it says nothing, for or against."""
+    late = Observation(probe, asked_s, asked_s + for_s, False, {}, "no answer in 1 s")
+    assert judge(replace(told, observations=(*told.observations, late))) == judge(told)
 
 
 @settings(max_examples=150, deadline=None)
