@@ -105,18 +105,25 @@ def sweep(root: Path | None = None) -> list[Path]:
     numbers).
     """
     root = (root or Path(tempfile.gettempdir())).resolve()
-    swept = []
-    for path in sorted(root.glob("alertstorm-sandbox-*")):
-        name = _NAME.fullmatch(path.name)
+    return [path for path in sorted(root.glob("alertstorm-sandbox-*")) if _swept(path)]
+
+
+def _swept(path: Path) -> bool:
+    """Remove one if its keeper was killed; whether it did."""
+    name = _NAME.fullmatch(path.name)
+    try:
         if name is None or path.is_symlink() or path.stat().st_uid != os.geteuid():
-            continue
+            return False
         if processes.is_alive(int(name[1]), int(name[2])):
-            continue
+            return False
         lock = _lock(path)
-        if lock is None:
-            continue
+    except FileNotFoundError:
+        return False  # Its keeper ended, and removed it, since it was listed.
+    if lock is None:
+        return False
+    try:
         processes.kill_marked(path)
         shutil.rmtree(path)
+    finally:
         os.close(lock)
-        swept.append(path)
-    return swept
+    return True

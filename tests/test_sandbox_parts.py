@@ -229,6 +229,22 @@ def test_run_directory_of_a_dead_keeper_is_used_again(tmp_path: Path) -> None:
         run_directory.create(tmp_path)
 
 
+def test_sweep_minds_no_directory_that_is_gone_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its keeper ended, and removed it, between the listing and the look."""
+    going = tmp_path / "alertstorm-sandbox-1-1"
+    going.mkdir()
+
+    def ends(pid: int, start_ticks: int) -> bool:
+        going.rmdir()
+        return False
+
+    monkeypatch.setattr(run_directory.processes, "is_alive", ends)
+
+    assert run_directory.sweep(tmp_path) == []
+
+
 def test_sweep_spares_the_living(tmp_path: Path) -> None:
     """Swept are the directories of dead keepers: not a living one, nor a link, nor a lookalike."""
     own = processes.read_stat(os.getpid())
