@@ -136,7 +136,7 @@ def _duplicates(told: Table, store: Stored, names: list[str]) -> tuple[tuple[str
 def _unexpected(told: Table, store: Stored) -> Mask:
     """Tell which resources of this run no alert explains: their alert was never sent."""
     sent = ~told.are(Outcome.UNSENT)
-    subjects = np.unique(told.subject[sent])
+    subjects = told.subject[sent]
 
     def unsent(numbers: Numbers) -> Mask:
         rows = told.rows(numbers)

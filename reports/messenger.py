@@ -145,7 +145,7 @@ def _changed(history: History, good: list[Observation]) -> str:
 def _not_held(history: History) -> str:
     told = [o for o in history.samples(HELD) if o.ok]
     alerts = table.of(history)
-    taken = len(np.unique(alerts.subject[alerts.are(Outcome.ACKED)]))
+    taken = len(table.distinct(alerts.subject[alerts.are(Outcome.ACKED)]))
     if not told:
         return "Alertmanager was not asked which alerts it held"
     values = told[-1].values

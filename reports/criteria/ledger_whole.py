@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from reports import table
 from reports.accounting import account
 from reports.finding import Finding, passed, unknown
@@ -23,7 +21,7 @@ def check(history: History) -> Finding:
     problems += [
         f"{w.name} did not seal its ledger ({w.ended})" for w in history.workers if w.ended != "sealed"
     ]
-    if len(np.unique(table.of(history).number)) != history.run.planned:
+    if len(table.distinct(table.of(history).number)) != history.run.planned:
         problems.append(f"{len(history.attempts)} outcomes for {history.run.planned} planned alerts")
     if history.resources is None:
         problems.append("the RemediationRequests were not read")

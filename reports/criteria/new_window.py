@@ -44,7 +44,7 @@ def check(history: History, *, fault: str = "") -> Finding:
 
 
 def _holders(history: History, alerts: Table) -> list[Resource]:
-    numbers = np.unique(np.concatenate((alerts.number, alerts.subject)))
+    numbers = np.concatenate((alerts.number, alerts.subject))
     store = stored.of(history)
     holds = np.isin(store.creator, numbers)
     holds[store.aggregated.resource[np.isin(store.aggregated.number, numbers)]] = True

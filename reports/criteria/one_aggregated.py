@@ -22,7 +22,7 @@ def check(history: History, *, phase: str = "storm") -> Finding:
         mend = f"name the phase that is a storm; no alert of a phase {phase!r} was acknowledged"
         return unknown(_WANTED, "no storm", 0, mend)
     named = np.isin(store.aggregated.number, np.concatenate((sent.number, sent.subject)))
-    holding = np.unique(store.aggregated.resource[named]).tolist()
+    holding = table.distinct(store.aggregated.resource[named]).tolist()
     found = sorted((history.resources[k] for k in holding), key=lambda r: (r.name, r.uid))
     numbered = {"found": float(len(found)), "acked": float(acked)}
     if len(found) == 1:
