@@ -29,9 +29,11 @@ def write(
     beside = path.with_suffix(".part")
     with beside.open("w", encoding="utf-8") as file:
         file.write(json.dumps(head)[:-1] + _LIST)
-        for k, resource in enumerate(resources):
-            file.write((",\n" if k else "") + json.dumps(_document(resource)))
-        file.write("\n]}\n")
+        between = ""
+        for resource in resources:
+            file.write(between + json.dumps(_document(resource)))
+            between = ",\n"
+        file.write(("\n" if between else "") + "]}\n")
     beside.replace(path)
 
 
@@ -63,6 +65,8 @@ def _lines(file: Iterable[str]) -> Iterator[dict[str, Any]]:
     for line in file:
         if line == "]}\n":
             return
+        if line == "\n":
+            continue  # Some runs of no resource have it.
         yield json.loads(line.rstrip("\n").removesuffix(","))
     raise ValueError("is torn")
 

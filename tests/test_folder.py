@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import histories
@@ -14,7 +14,7 @@ from live_folder import live, to_the_microsecond
 from reports import folder, truth_file, writing
 from reports.criteria import ledger_whole
 from reports.folder import FolderError
-from reports.history import Attempt, History, Member, Outcome
+from reports.history import Attempt, History, Member, Outcome, Resource
 from reports.verdict import State, judge
 
 LINES = ("observations.jsonl", "injections.jsonl")
@@ -161,3 +161,14 @@ def test_the_truth_has_a_line_for_each_and_an_older_form_is_read_too(tmp_path: P
         damage: list[str] = []
         assert truth_file.read(tmp_path, damage) == (None, False)
         assert len(damage) == 1
+
+
+@pytest.mark.parametrize("store", [[], [histories.resource(0)]])
+def test_a_truth_of_none_is_no_damage(tmp_path: Path, store: list[Resource]) -> None:
+    """Nothing was there, and that was read."""
+    truth_file.write(tmp_path, store, stable=True)
+    damage: list[str] = []
+    assert json.loads((tmp_path / truth_file.FILE).read_text())["resources"] == [
+        asdict(r) | {"aggregated": [], "members": []} for r in store
+    ]
+    assert (truth_file.read(tmp_path, damage), damage) == ((tuple(store), True), [])
