@@ -20,7 +20,7 @@ from benchmarks.ledger_bench import million
 
 ROUNDS, SECONDS = 5, 2
 LATENESS = ((20 / 60, 3), (200, 1000), (2000, 8000), (5000, 20_000), (20_000, 80_000))
-PARTS = ("speed", "posts", "late", "hang", "ledger", "truth")
+PARTS = ("speed", "posts", "late", "hang", "ledger", "truth", "workers")
 
 
 def main() -> None:
@@ -50,6 +50,9 @@ def main() -> None:
             raw["late"] = [late(program, folder, rate, count) for rate, count in LATENESS]
         if "hang" in asked.parts:
             raw["hang"] = [late(program, folder, rate, 9 * rate, hang_s=5.0) for rate in (200, 2000)]
+        if "workers" in asked.parts:
+            several = {f"{n} sender{'s' * (n > 1)}": contenders.workers(n) for n in (1, 2)}
+            raw["workers"] = compare(several, program, folder, asked.rounds, asked.seconds)
         if "ledger" in asked.parts:
             raw["ledger"] = million(folder)
             raw["judged"] = judged(folder)
@@ -112,10 +115,13 @@ def late(program: Path, folder: Path, rate: float, count: int, hang_s: float = 0
         arguments = [url, str(rate), str(count), "1", "10000", str(folder)]
         said, _ = contenders.timed([sys.executable, "-m", "benchmarks.generator", *arguments])
     got = json.loads(said.splitlines()[-1])
-    times = ", ".join(f"{name} {at:.3f}" for name, at in got["late_ms"].items())
+    times, handed = (
+        " ".join(f"{name} {at:.3f}" for name, at in got[which].items()) for which in ("late_ms", "handed_ms")
+    )
     hangs = f", target hangs {hang_s:g} s" if hang_s else ""
     ended = f"{got['outcomes']} of {got['planned']}"
-    print(f"{rate:9.1f}/s{hangs}: {ended}, late ms: {times}, CPU {got['cpu_s']:.2f} s", flush=True)
+    lateness = f"begun late, ms: {times}; handed over late: {handed}"
+    print(f"{rate:9.1f}/s{hangs}: {ended}, {lateness}; CPU {got['cpu_s']:.2f} s", flush=True)
     return {"rate_per_s": rate, "hang_s": hang_s, **got}
 
 

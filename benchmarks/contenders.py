@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.sinks import LOAD_CPU
+from benchmarks.sinks import LOAD_CPU, SINK_CPU
 from shapes import alerts
 from shapes.alerts import Naming, Planned
 
@@ -47,7 +47,33 @@ def timed(command: list[str], env: dict[str, str] | None = None) -> tuple[str, f
 
 def ours(url: str, folder: Path, seconds: float) -> Score:
     """This tool: plan, ledger on disk and statistics and all."""
-    return _ours(url, folder, round(20_000 * seconds), 1)
+    return _ours(url, folder, round(50_000 * seconds), 1)
+
+
+def workers(several: int) -> Callable[[str, Path, float], Score]:
+    """Return so many of this tool's senders at once, each on a core of its own as far as there are any, with
+    its share of the alerts, its own ledger and no master."""
+
+    def run(url: str, folder: Path, seconds: float) -> Score:
+        cores = [core for core in sorted(os.sched_getaffinity(0)) if core != SINK_CPU] + [SINK_CPU]
+        count = round(50_000 * seconds)
+        running = []
+        for number in range(several):
+            where = folder / f"worker-{number}"
+            shutil.rmtree(where, ignore_errors=True)
+            where.mkdir()
+            pinned = ["taskset", "-c", str(cores[number % len(cores)]), sys.executable]
+            arguments = [url, "0", str(count), "1", str(CONNECTIONS), str(where)]
+            command = [*pinned, "-m", "benchmarks.generator", *arguments]
+            running.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        got = [json.loads(each.communicate(timeout=120)[0].splitlines()[-1]) for each in running]
+        if any(each["outcomes"] != {"acked": count} for each in got):
+            raise SystemExit(f"not all were acknowledged: {got}")
+        # All begin within the time that one needs to start; the slowest counts.
+        took_s = max(each["took_s"] for each in got)
+        return Score(several * count / took_s, several * count / sum(each["cpu_s"] for each in got))
+
+    return run
 
 
 def _ours(url: str, folder: Path, count: int, per_post: int) -> Score:

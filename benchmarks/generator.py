@@ -102,14 +102,20 @@ def judged(folder: Path, planned: int) -> dict[str, object]:
     counts = {outcome.value: int(alerts.are(outcome).sum()) for outcome in Outcome}
     outcomes = {name: count for name, count in counts.items() if count}
     late_ms = (table.ordered(alerts.late_s) * 1000).tolist()
+    handed_ms = (table.ordered(alerts.sent_s - alerts.due_s) * 1000).tolist()
     return {
         "planned": planned,
         "outcomes": outcomes,
-        "late_ms": {"p50": late_ms[len(late_ms) // 2], "p99": late_ms[(99 * len(late_ms) + 99) // 100 - 1]}
-        | {"max": late_ms[-1]},
+        "late_ms": _percentiles(late_ms),
+        "handed_ms": _percentiles(handed_ms),
         "read_s": read_s,
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
+
+
+def _percentiles(ordered: list[float]) -> dict[str, float]:
+    p99 = ordered[(99 * len(ordered) + 99) // 100 - 1]
+    return {"p50": ordered[len(ordered) // 2], "p99": p99, "max": ordered[-1]}
 
 
 if __name__ == "__main__":
