@@ -80,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     if not any(folder.iterdir()):
         folder.rmdir()
-    return _told(selftest.scores, asked.json)
+    return _told([score for score in selftest.scores if score.trials], asked.json)
 
 
 def _told(scores: list[Score], path: Path | None) -> int:
