@@ -40,7 +40,7 @@ def test_a_request_is_held_up_to_its_last_byte(monkeypatch: pytest.MonkeyPatch) 
     """Before the release the server has all bytes but one of each, and no whole request."""
     counts: list[tuple[int, int]] = []
     with StampingServer(201) as server:
-        whole = len(sender_to(server.url)._request(b"alert-0"))
+        whole = len(sender_to(server.url).request(b"alert-0"))
         release = flight.Flight.release
 
         def look_first(self: Any) -> None:
