@@ -127,9 +127,9 @@ class _Recipe:
         if stem[:-1] != self._stem:
             self._stem = stem[:-1]
             self._state = alerts.fnv(self._stem, self._begins)
-        state, after = ((self._state ^ stem[-1]) * FNV_PRIME) & FNV_MASK, self._ends.after
-        prints = [b"%x" % after(((state ^ digit) * FNV_PRIME) & FNV_MASK) for digit in range(48, 58)]
-        return [(mark, print_.rjust(16, b"0")) for mark, print_ in zip(marks, prints, strict=True)]
+        states = self._ends.after_digits(((self._state ^ stem[-1]) * FNV_PRIME) & FNV_MASK)
+        prints = [(b"%x" % state).rjust(16, b"0") for state in states]
+        return list(zip(marks, prints, strict=True))
 
 
 class _Template:
@@ -156,8 +156,13 @@ class _Suffix:
 
     def __init__(self, text: bytes) -> None:
         self._factor = pow(FNV_PRIME, len(text), FNV_MASK + 1)
-        self._terms = [(alerts.fnv(text, low) - low * self._factor) & FNV_MASK for low in range(256)]
+        terms = [(alerts.fnv(text, low) - low * self._factor) & FNV_MASK for low in range(256)]
+        # Of one more byte before the text, by the lowest byte of what it is mixed into.
+        lows = [low * FNV_PRIME for low in range(256)]
+        self._before = [(low * self._factor + terms[low & 0xFF]) & FNV_MASK for low in lows]
 
-    def after(self, state: int) -> int:
-        """Return the state after the text."""
-        return (state * self._factor + self._terms[state & 0xFF]) & FNV_MASK
+    def after_digits(self, state: int) -> list[int]:
+        """Return the states after each of the ten digits and the text."""
+        low, before = state & 0xFF, self._before
+        base = (state - low) * FNV_PRIME * self._factor
+        return [(base + before[low ^ digit]) & FNV_MASK for digit in range(48, 58)]
