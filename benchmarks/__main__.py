@@ -47,9 +47,9 @@ def main() -> None:
                 sizes, program, folder, asked.rounds, asked.seconds, {f"{n} a POST": n for n in (1, 10, 100)}
             )
         if "late" in asked.parts:
-            raw["late"] = [late(program, folder, rate, count) for rate, count in LATENESS]
+            raw["late"] = [late(program, folder, rate, count, asked.rounds) for rate, count in LATENESS]
         if "hang" in asked.parts:
-            raw["hang"] = [late(program, folder, rate, 9 * rate, hang_s=5.0) for rate in (200, 2000)]
+            raw["hang"] = [late(program, folder, rate, 9 * rate, asked.rounds, 5.0) for rate in (200, 2000)]
         if "workers" in asked.parts:
             several = {f"{n} sender{'s' * (n > 1)}": contenders.workers(n) for n in (1, 2)}
             raw["workers"] = compare(several, program, folder, asked.rounds, asked.seconds)
@@ -107,22 +107,34 @@ def compare(
     return {name: [asdict(score) for score in each] for name, each in scores.items()}
 
 
-def late(program: Path, folder: Path, rate: float, count: int, hang_s: float = 0.0) -> dict[str, Any]:
-    """Print how late alerts were begun at a rate, with a target that hangs for a while if asked for; return
-    all figures."""
-    (folder / "ledger.bin").unlink(missing_ok=True)
-    with sinks.running(program, 2.0, hang_s) as url:
-        arguments = [url, str(rate), str(count), "1", "10000", str(folder)]
-        said, _ = contenders.timed([sys.executable, "-m", "benchmarks.generator", *arguments])
-    got = json.loads(said.splitlines()[-1])
-    times, handed = (
-        " ".join(f"{name} {at:.3f}" for name, at in got[which].items()) for which in ("late_ms", "handed_ms")
+def late(
+    program: Path, folder: Path, rate: float, count: int, rounds: int, hang_s: float = 0.0
+) -> list[dict[str, Any]]:
+    """Print how late alerts were begun at a rate, medians of the rounds, with a target that hangs for a while
+    if asked for; return all figures."""
+    every = []
+    for _ in range(rounds):
+        (folder / "ledger.bin").unlink(missing_ok=True)
+        with sinks.running(program, 2.0, hang_s) as url:
+            arguments = [url, str(rate), str(count), "1", "10000", str(folder)]
+            said, _ = contenders.timed([sys.executable, "-m", "benchmarks.generator", *arguments])
+        every.append({"rate_per_s": rate, "hang_s": hang_s, **json.loads(said.splitlines()[-1])})
+    begun, handed = (
+        " ".join(
+            f"{name} {statistics.median(got[which][name] for got in every):.3f}" for name in every[0][which]
+        )
+        for which in ("late_ms", "handed_ms")
     )
     hangs = f", target hangs {hang_s:g} s" if hang_s else ""
-    ended = f"{got['outcomes']} of {got['planned']}"
-    lateness = f"begun late, ms: {times}; handed over late: {handed}"
-    print(f"{rate:9.1f}/s{hangs}: {ended}, {lateness}; CPU {got['cpu_s']:.2f} s", flush=True)
-    return {"rate_per_s": rate, "hang_s": hang_s, **got}
+    ended = [got["outcomes"] for got in every]
+    same = ended[0] if all(each == ended[0] for each in ended) else ended
+    cpu_s = statistics.median(got["cpu_s"] for got in every)
+    print(
+        f"{rate:9.1f}/s{hangs}: {same} of {count}, begun late, ms: {begun}; handed over late: {handed}; ",
+        end="",
+    )
+    print(f"CPU {cpu_s:.2f} s", flush=True)
+    return every
 
 
 if __name__ == "__main__":
