@@ -153,7 +153,9 @@ class Delivery:
             said = self._read(batch, exchange)
             told.append(said)
             numbers.extend([alert.number for alert in batch])
-            codes.extend([self._ledger.code(answer, exchange.status) for answer in said])
+            different = {id(answer): answer for answer in said}
+            code = {of: self._ledger.code(answer, exchange.status) for of, answer in different.items()}
+            codes.extend([code[id(answer)] for answer in said])
             sent_s.extend([exchange.sent_s] * len(batch))
             done_s.extend([exchange.done_s] * len(batch))
         self._ledger.end_rows(numbers, codes, sent_s, done_s)
@@ -176,5 +178,8 @@ class Delivery:
         """Return what each alert was answered."""
         if exchange.reached != "connect" and exchange.error.endswith(f": {GIVEN_UP}"):
             return [Answer(Outcome.INDETERMINATE, "killed", "given up: the run ended")] * len(batch)
-        prints = [alerts.answered_fingerprint(self._naming, alert) for alert in batch]
+        if b'"results"' in exchange.body:
+            prints = [alerts.answered_fingerprint(self._naming, alert) for alert in batch]
+        else:
+            prints = [""] * len(batch)  # Nothing in the answer speaks of one of them by itself.
         return answers.read(exchange, prints, self._rules)
