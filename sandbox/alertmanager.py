@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox import prometheus, wire
+from sandbox import prometheus, readiness
 from sandbox.ports import HOST
 from sandbox.processes import Launch
-from sandbox.wire import WireError
 
 OFF, ON = "off", "on"
 RECEIVER = "gateway"
@@ -96,8 +95,4 @@ class Alertmanager:
 
     async def lacks(self) -> str | None:
         """None when it takes alerts."""
-        try:
-            status = await wire.http_status(self.port, "/-/ready")
-        except WireError as error:
-            return str(error)
-        return None if status == 200 else f"GET /-/ready answers {status}"
+        return await readiness.lacks(self.port, "/-/ready")

@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox import processes, wire
+from sandbox import processes, readiness
 from sandbox.ports import HOST
 from sandbox.processes import Launch
-from sandbox.wire import WireError
 
 OFF = "off"
 _MEND = "mend: give --prometheus PATH of a prometheus >= 2, or --prometheus off"
@@ -100,8 +99,4 @@ class Prometheus:
 
     async def lacks(self) -> str | None:
         """None when it answers queries; its first scrape comes some seconds later."""
-        try:
-            status = await wire.http_status(self.port, "/-/ready")
-        except WireError as error:
-            return str(error)
-        return None if status == 200 else f"GET /-/ready answers {status}"
+        return await readiness.lacks(self.port, "/-/ready")

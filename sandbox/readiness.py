@@ -4,13 +4,13 @@ from sandbox import wire
 from sandbox.wire import WireError
 
 
-async def api_lacks(port: int) -> str | None:
-    """None when GET /readyz says 200."""
+async def lacks(port: int, path: str = "/readyz") -> str | None:
+    """None when GET path says 200."""
     try:
-        status = await wire.http_status(port, "/readyz")
+        status = await wire.http_status(port, path)
     except WireError as error:
         return str(error)
-    return None if status == 200 else f"GET /readyz answers {status}"
+    return None if status == 200 else f"GET {path} answers {status}"
 
 
 async def gateway_lacks(port: int) -> str | None:

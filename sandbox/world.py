@@ -117,7 +117,7 @@ class World:
                 "kubernetes-api",
                 api,
                 self._api_launch,
-                partial(readiness.api_lacks, api),
+                partial(readiness.lacks, api),
                 _API_RESTART_DELAY_S,
             )
         )
