@@ -15,6 +15,7 @@ from shapes.scenario import Fault
 
 # The lease outlasts the fault: the Conductor heals on time, the watchdog only when the Conductor is gone.
 MARGIN_S = 10.0
+HEALED = 3  # The watchdog's exit code when it was the one who healed; 0: it was told that somebody had.
 _ARMED_WITHIN_S = 15.0
 _END_WITHIN_S = 5.0
 _CHECKOUT = Path(__file__).resolve().parent.parent
@@ -67,29 +68,30 @@ class Lease:
         """End the watchdog after the heal, and return what became of it; a second time says the same."""
         if self._over:
             return self._over
-        acted = self._process.poll()
-        try:
-            self._tell({"healed": True})
-        except OSError:
-            acted = self._process.wait(_END_WITHIN_S)  # It is at its end, and reads no more.
+        with contextlib.suppress(OSError):
+            self._tell({"healed": True})  # Unless it is at its end, and reads no more.
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with contextlib.suppress(OSError):
             self._process.stdin.close()
         try:
-            self._process.wait(_END_WITHIN_S)
+            self._over = _became(self._process.wait(_END_WITHIN_S))
         except subprocess.TimeoutExpired:
             os.kill(self._process.pid, 9)
             self._process.wait()
+            self._over = "its watchdog did not end, and was killed"
         self._process.stdout.close()
-        self._over = "its watchdog was not needed"
-        if acted is not None:
-            self._over = (
-                "its watchdog had healed it already" if acted == 0 else f"its watchdog died ({acted})"
-            )
         return self._over
 
     def _tell(self, message: object) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(message).encode() + b"\n")
         self._process.stdin.flush()
+
+
+def _became(code: int) -> str:
+    """Say what an exit code means. Only the watchdog itself knows whether it healed: whether its process was
+    there when it was asked to end says little, as a killed one with threads is a zombie before it is gone."""
+    if code == HEALED:
+        return "its watchdog had healed it already"
+    return f"its watchdog died ({code})" if code else "its watchdog was not needed"

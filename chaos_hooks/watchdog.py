@@ -18,6 +18,7 @@ from typing import Any
 from chaos_hooks import injection
 from chaos_hooks.clock import RunClock
 from chaos_hooks.injection import InjectionError, Injector
+from chaos_hooks.lease import HEALED
 from shapes.target import Endpoints
 
 _HEAL_WITHIN_S = 30.0
@@ -25,7 +26,7 @@ _RETRY_S = 1.0
 
 
 def main() -> int:
-    """Return 0 when the fault is healed, by whomever; 1 when it could not be."""
+    """Return 0 when there is nothing to heal, HEALED when this healed it, 1 when it could not."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # Whoever ends the run with a signal to all of its processes wants no fault to stay.
         signal.signal(number, signal.SIG_IGN)
@@ -54,7 +55,7 @@ def _heal(backend: Injector, order: dict[str, Any]) -> int:
     while True:
         try:
             _say(2, f"watchdog: {order['fault']}: {backend.sweep(order['undo'])}")
-            return 0
+            return HEALED
         except InjectionError as problem:
             if time.monotonic() > deadline_s:
                 _say(2, f"watchdog: fault {order['fault']} could NOT be healed: {problem}; heal it by hand")

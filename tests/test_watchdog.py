@@ -17,7 +17,7 @@ import psutil
 import pytest
 from injecting import CHECKOUT, fault, wait_until
 
-from chaos_hooks import journal, preflight
+from chaos_hooks import journal, lease, preflight
 from chaos_hooks.clock import RunClock
 from chaos_hooks.journal import Journal
 from chaos_hooks.lease import Lease
@@ -62,7 +62,7 @@ def watchdogs() -> Iterator[list[Watchdog]]:
 def test_it_heals_when_its_run_hangs(tmp_path: Path, watchdogs: list[Watchdog]) -> None:
     """The lease is over, and the pipe still open."""
     watchdogs.append(watchdog := Watchdog(tmp_path, 0.3))
-    assert watchdog.process.wait(injecting.WAIT_S) == 0
+    assert watchdog.process.wait(injecting.WAIT_S) == lease.HEALED
     assert not watchdog.file.exists()
     assert watchdog.process.stderr is not None
     assert watchdog.process.stderr.read() == b"watchdog: skew: clock removed\n"
@@ -76,7 +76,7 @@ def test_signals_do_not_take_the_lease_away(tmp_path: Path, watchdogs: list[Watc
     time.sleep(0.1)
     assert (watchdog.process.poll(), watchdog.file.exists()) == (None, True)
     watchdog.process.communicate()
-    assert (watchdog.process.returncode, watchdog.file.exists()) == (0, False)
+    assert (watchdog.process.returncode, watchdog.file.exists()) == (lease.HEALED, False)
 
 
 def test_it_leaves_a_healed_fault_alone(tmp_path: Path, watchdogs: list[Watchdog]) -> None:
@@ -91,24 +91,22 @@ def test_a_lease_tells_what_its_watchdog_did(tmp_path: Path) -> None:
     """Not needed; healed already; dead. A second release says the same."""
     file = tmp_path / "clock"
     undo = {"clock_file": str(file), "before": None, "options": {"skew_s": 65.0}}
-    lease = Lease(fault("clock", for_s=600.0, skew_s=65.0), undo)
-    lease.confirm()
-    assert os.getsid(lease.pid) == lease.pid  # Ctrl-C in the terminal of the run does not reach it.
-    assert [lease.release(), lease.release()] == ["its watchdog was not needed"] * 2
+    held = Lease(fault("clock", for_s=600.0, skew_s=65.0), undo)
+    held.confirm()
+    assert os.getsid(held.pid) == held.pid  # Ctrl-C in the terminal of the run does not reach it.
+    assert [held.release(), held.release()] == ["its watchdog was not needed"] * 2
     assert injecting.watchdogs() == []
 
-    lease = Lease(fault("clock", for_s=-9.7, skew_s=65.0), undo)
-    lease.confirm()
-    watchdog = psutil.Process(lease.pid)
+    held = Lease(fault("clock", for_s=-9.7, skew_s=65.0), undo)
+    held.confirm()
+    watchdog = psutil.Process(held.pid)
     wait_until(lambda: not injecting.is_alive(watchdog), "the end of the lease")
-    assert lease.release() == "its watchdog had healed it already"
+    assert held.release() == "its watchdog had healed it already"
 
-    lease = Lease(fault("clock", for_s=600.0, skew_s=65.0), undo)
-    lease.confirm()
-    os.kill(lease.pid, signal.SIGKILL)
-    watchdog = psutil.Process(lease.pid)
-    wait_until(lambda: not injecting.is_alive(watchdog), "the watchdog's death")
-    assert lease.release() == "its watchdog died (-9)"
+    held = Lease(fault("clock", for_s=600.0, skew_s=65.0), undo)
+    held.confirm()
+    os.kill(held.pid, signal.SIGKILL)
+    assert held.release() == "its watchdog died (-9)"
 
 
 def test_the_next_run_sweeps_what_nobody_healed(tmp_path: Path) -> None:
