@@ -20,10 +20,14 @@ export PYTHONDONTWRITEBYTECODE :=
 .PHONY: run selftest test-long test lint real bench clean
 .DELETE_ON_ERROR:
 
-$(VENV)/.run-ready: pyproject.toml constraints.txt
+# Built by the install where there is a C compiler; without one all is done in Python, more slowly.
+COMPILED := chaos_hooks/_loops
+
+$(VENV)/.run-ready: pyproject.toml constraints.txt $(COMPILED:%=%.c)
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "alertstorm needs Python 3.11 or newer, this is %s; say: make run PYTHON=python3.12" % sys.version.split()[0])'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@ls $(COMPILED:%=%.*.so) >/dev/null 2>&1 || echo "make: nothing was compiled (no C compiler, or no headers of Python): alerts are sent by Python alone, at half the speed" >&2
 	@touch $@
 
 $(VENV)/.test-ready: $(VENV)/.run-ready
@@ -65,4 +69,4 @@ bench: $(VENV)/.run-ready
 	$(BIN)/python -m benchmarks $(PARTS) --rounds $(ROUNDS)
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build $(COMPILED:%=%.*.so)

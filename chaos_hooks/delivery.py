@@ -20,7 +20,8 @@ from shapes.prepared import Prepared
 from shapes.push import Push
 from shapes.target import AnswerRules
 
-Told = Callable[[Exchange, list[Planned], list[Answer]], None]
+# Of some POSTs that are over: how far each got, its alerts, and what each of them was answered.
+Told = Callable[[Sequence[Exchange], Sequence[list[Planned]], Sequence[list[Answer]]], None]
 _MOST_KNOWN, _MOST_KNOWN_BYTES = 1024, 512
 
 
@@ -92,7 +93,7 @@ class Delivery:
         with self._recorded_if_given_up(tried.alerts):
             exchange = self.sender.send(tried.request)
         tried = Tried(tried.alerts, tried.request, begun_s, exchange)
-        self._record([(tried.alerts, exchange)])
+        self._record([tried.alerts], [exchange])
         return tried
 
     def volley(self, batch: Sequence[Planned]) -> list[Tried]:
@@ -106,7 +107,7 @@ class Delivery:
             Tried([alert], self.sender.request(body), begun_s, exchange)
             for alert, body, exchange in zip(batch, bodies, exchanges, strict=True)
         ]
-        self._record([(each.alerts, each.exchange) for each in tried])
+        self._record([each.alerts for each in tried], exchanges)
         return tried
 
     def flush(self) -> None:
@@ -115,7 +116,7 @@ class Delivery:
             return
         over = self._over[:]
         self._over.clear()
-        self._record([(begun[0], exchange) for begun, exchange in over])
+        self._record([begun[0] for begun, _ in over], [exchange for _, exchange in over])
         if self.landed:
             for begun, exchange in over:
                 self.landed(Tried(*begun, exchange))
@@ -130,38 +131,49 @@ class Delivery:
             self._ledger.end_all([Ended(alert.number, gave_up, None, now_s, None) for alert in batch])
             raise
 
-    def _record(self, over: Sequence[tuple[list[Planned], Exchange]]) -> None:
+    def _record(self, batches: Sequence[list[Planned]], exchanges: Sequence[Exchange]) -> None:
+        knows = self._known.get
+        known = [
+            knows((status, body)) if len(batch) == 1 and framed and reached == "done" else None
+            for batch, (reached, _, _, status, body, _, framed) in zip(batches, exchanges, strict=True)
+        ]
+        if None in known:
+            self._record_each(batches, exchanges, known)
+            return
+        said, codes = zip(*known, strict=True)
+        numbers = [batch[0][0] for batch in batches]
+        self._ledger.end_rows(
+            numbers, codes, [each[1] for each in exchanges], [each[2] for each in exchanges]
+        )
+        self._told(exchanges, batches, said)
+
+    def _record_each(
+        self,
+        batches: Sequence[list[Planned]],
+        exchanges: Sequence[Exchange],
+        known: Sequence[Known | None],
+    ) -> None:
+        """Do it where not every answer is one that came before."""
         numbers: list[int] = []
         codes: list[int] = []
         sent_s: list[float | None] = []
         done_s: list[float] = []
         told = []
-        knows = self._known.get
-        for batch, exchange in over:
-            known = None
-            if len(batch) == 1:
-                reached, _, _, status, body, _, framed = exchange
-                known = knows((status, body)) if framed and reached == "done" else None
-                known = known or self._learnt(exchange)
-            if known:
-                told.append(known.answers)
-                numbers.append(batch[0][0])
-                codes.append(known.code)
-                sent_s.append(exchange[1])
-                done_s.append(exchange[2])
-                continue
-            said = self._read(batch, exchange)
+        for batch, exchange, before in zip(batches, exchanges, known, strict=True):
+            one = before or (self._learnt(exchange) if len(batch) == 1 else None)
+            if one:
+                said, code = one.answers, [one.code]
+            else:
+                said = self._read(batch, exchange)
+                different = {id(answer): self._ledger.code(answer, exchange.status) for answer in said}
+                code = [different[id(answer)] for answer in said]
             told.append(said)
-            numbers.extend([alert.number for alert in batch])
-            different = {id(answer): answer for answer in said}
-            code = {of: self._ledger.code(answer, exchange.status) for of, answer in different.items()}
-            codes.extend([code[id(answer)] for answer in said])
+            numbers.extend([alert[0] for alert in batch])
+            codes.extend(code)
             sent_s.extend([exchange.sent_s] * len(batch))
             done_s.extend([exchange.done_s] * len(batch))
         self._ledger.end_rows(numbers, codes, sent_s, done_s)
-        tell = self._told
-        for (batch, exchange), said in zip(over, told, strict=True):
-            tell(exchange, batch, said)
+        self._told(exchanges, batches, told)
 
     def _learnt(self, exchange: Exchange) -> Known | None:
         """Return what an answer says of the one alert of its POST, if that is all it speaks of."""

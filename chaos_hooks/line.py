@@ -11,24 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 from chaos_hooks import connection
-from chaos_hooks.exchange import Done, Exchange
+from chaos_hooks.exchange import Exchange
 from chaos_hooks.http_response import HttpResponse
+from chaos_hooks.loops import Carrier
 
-RECEIVE_BYTES = 8 * 1024  # An answer is mostly far shorter; to ask for more costs more, whatever comes.
 _MOST_HEADS = 256
-
-
-class Shot:
-    """A request on its way. ``done`` is called once, with ``tag``, by the wire."""
-
-    __slots__ = ("done", "line", "request", "since_s", "tag")
-
-    def __init__(self, request: bytes, tag: Any, done: Done, since_s: float) -> None:
-        self.request = request
-        self.done = done
-        self.tag = tag
-        self.since_s = since_s
-        self.line: Line | None = None
 
 
 class Heads:
@@ -36,15 +23,7 @@ class Heads:
     its own. Only answers whose body has a Content-Length, and after which the connection stays, are kept."""
 
     def __init__(self) -> None:
-        self._known: dict[bytes, tuple[int, int]] = {}
-
-    def read(self, data: bytes) -> tuple[int, bytes] | None:
-        """Return status and body if the bytes are one whole answer, and its header block is known."""
-        head, ends, body = data.partition(b"\r\n\r\n")
-        known = self._known.get(head)
-        if known is None or len(body) != known[1] or not ends:
-            return None
-        return known[0], body
+        self.known: dict[bytes, tuple[int, int]] = {}  # Status and length of the body.
 
     def learn(self, data: bytes, response: HttpResponse) -> None:
         """Keep the header block of an answer that came in one piece."""
@@ -52,31 +31,17 @@ class Heads:
         body = len(data) - ends - 4
         if response.status is None or response.length != body or not response.reusable:
             return
-        if len(self._known) >= _MOST_HEADS:
-            self._known.clear()
-        self._known[data[:ends]] = (response.status, body)
+        if len(self.known) >= _MOST_HEADS:
+            self.known.clear()
+        self.known[data[:ends]] = (response.status, body)
 
 
-class Line:
+class Line(Carrier):
     """A connection and the request that it carries, if it does. ``fresh`` until it carried one to its end;
     ``sent_s`` is when the last byte of this one was handed over; it ``expects`` an answer from then until
     the first bytes come; ``error`` is why it cannot be sent."""
 
-    __slots__ = (
-        "error",
-        "expects",
-        "fd",
-        "fresh",
-        "left",
-        "recv",
-        "response",
-        "send",
-        "sent_s",
-        "shot",
-        "since_s",
-        "sock",
-        "took",
-    )
+    __slots__ = ("recv", "send", "sock")
 
     def __init__(self, since_s: float, family: int, address: Any) -> None:
         """Begin to connect.
@@ -104,10 +69,10 @@ class Line:
 
     def clear(self) -> None:
         """Forget what it carried: it is idle."""
-        self.shot: Shot | None = None
-        self.left: memoryview | None = None
-        self.response: HttpResponse | None = None
-        self.sent_s: float | None = None
+        self.shot = None
+        self.left = None
+        self.response = None
+        self.sent_s = None
         self.expects = False
         self.took = False
         self.error = ""
@@ -135,22 +100,10 @@ class Line:
             return connection.describe(failed)
         return ""
 
-    def hand_over(self, shot: Shot, clock: Callable[[], float]) -> bool:
-        """Take a request up, idle as the connection is, and send it; return whether all of it was taken. If
-        not, `push` goes on; see there."""
-        request = shot.request
-        try:
-            taken = self.send(request)
-        except OSError:
-            taken = 0  # Whatever it is, it is met again.
-        self.shot, shot.line = shot, self
-        self.since_s = clock()
-        if taken == len(request):
-            self.sent_s, self.expects = self.since_s, True
-            return True
+    def hand_over_rest(self, request: bytes, taken: int, clock: Callable[[], float]) -> None:
+        """Go on with a request of which so many bytes were taken, but not all; see `push`."""
         self.left, self.took = memoryview(request)[taken:], taken > 0
         self.push(clock)
-        return self.left is None
 
     def push(self, clock: Callable[[], float]) -> None:
         """Send as much as is taken; ``left`` is None when all of it was, ``error`` says that none can be."""

@@ -5,20 +5,20 @@ from __future__ import annotations
 import select
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from gevent import monkey
 
 from chaos_hooks import connection
 from chaos_hooks.connection import Endpoint, Limits
 from chaos_hooks.deadlines import Deadline, Deadlines
-from chaos_hooks.exchange import Exchange
-from chaos_hooks.line import RECEIVE_BYTES, Heads, Line, Shot
+from chaos_hooks.exchange import Done, Exchange
+from chaos_hooks.line import Heads, Line
+from chaos_hooks.loops import EVENTS_A_TURN, RECEIVE_BYTES, Loops, Shot
 from chaos_hooks.pool import Pool
 
 EARLY_ANSWER_S = 0.5  # How long an answer is waited for when the request can no longer be sent.
 LOOK_S = 0.0005  # An idle connection is looked at before use, unless all were looked at just now.
-_EVENTS_A_TURN = 64
-_tuple = tuple.__new__  # Makes a named tuple at a third of the cost of its own name.
 _epoll = monkey.get_original("select", "epoll")
 
 
@@ -36,10 +36,10 @@ class Lines:
         self._clock = clock
         self._most = limits.max_connections
         self._heads = Heads()
-        self._looked_s = -1.0
         self.pool = Pool(endpoint, clock, limits, self.poll, self._made, self._fail_first)
         self._dialer = self.pool.dialer
         self._dialer.wake = wake
+        self._loops = Loops(self.poll, clock, self.pool, self.waiting, self.busy, self._heads.known, Exchange)
         connect_s = limits.connect_timeout_s
         self._deadlines = Deadlines(
             Deadline(self.waiting, connect_s, self._waited),
@@ -60,24 +60,19 @@ class Lines:
             line = idle.pop()
             if not connection.is_quiet(line.sock):
                 self.pool.drop(line)
-            elif self._send(line, shot):
+            elif self._loops.hand_over(self, line, shot):
                 return
         self.waiting[shot] = None
 
-    def launch_all(self, shots: Sequence[Shot]) -> None:
+    def launch_all(self, requests: Sequence[bytes], tags: Sequence[Any], done: Done) -> None:
         """Do it with several, from the loop: all connections are looked at once, unless just now."""
-        late = self._clock() - self._looked_s > LOOK_S
-        if late and self._events() == _EVENTS_A_TURN:  # There may be more to see.
-            for shot in shots:
-                self.launch(shot)
+        now_s = self._clock()
+        late = now_s - self._loops.looked_s > LOOK_S
+        if late and self._loops.events(self) == EVENTS_A_TURN:  # There may be more to see.
+            for request, tag in zip(requests, tags, strict=True):
+                self.launch(Shot(request, tag, done, now_s))
             return
-        idle, waiting, send = self.pool.idle, self.waiting, self._send
-        for shot in shots:
-            while idle and not waiting:
-                if send(idle.pop(), shot):
-                    break
-            else:
-                waiting[shot] = None
+        self._loops.launch(self, requests, tags, done, now_s)
 
     def abandon(self, shot: Shot, why: str) -> None:
         """Give a request up, if it is not done, and close its connection."""
@@ -97,7 +92,7 @@ class Lines:
         """Do what can be done now; what took too long is for `expire`."""
         if self.waiting:
             self.pool.connect_some(self.waiting)
-        self._events()
+        self._loops.events(self)
 
     def expire(self, now_s: float) -> None:
         """End what took too long."""
@@ -107,31 +102,13 @@ class Lines:
         """Return how long nothing is to be done unless a connection says something; None for ever."""
         return 0.0 if self.waiting and self.pool.may_connect(self.waiting) else self._deadlines.rest_s(now_s)
 
-    def _events(self) -> int:
-        """Read what came. An answer counts as done when its last byte was told of, not when it was read."""
-        events = self.poll.poll(0, _EVENTS_A_TURN)
-        self._looked_s = now_s = self._clock()
-        lines, read, answered = self.pool.open, self._heads.read, self._answered
-        for fd, event in events:
-            line = lines.get(fd)
-            if line is None:
-                self._dialer.look(fd)
-            elif event != select.EPOLLIN or not line.expects:
-                self._odd(line, event)
-            else:
-                try:
-                    data = line.recv(RECEIVE_BYTES)
-                except OSError as problem:
-                    self._failed(line, problem)
-                    continue
-                known = read(data)
-                if known:
-                    answered(line, now_s, known)
-                else:
-                    self._take(line, data)
-        return len(events)
+    # What `Loops` leaves to its owner:
 
-    def _odd(self, line: Line, event: int) -> None:
+    def look(self, fd: int) -> None:
+        """Look at a connection that is being made."""
+        self._dialer.look(fd)
+
+    def odd(self, line: Line, event: int) -> None:
         """Do what an event asks for that is not the beginning of an answer."""
         if event & select.EPOLLOUT and line.left is not None and not line.error:
             self._go_on(line)
@@ -141,16 +118,18 @@ class Lines:
             try:
                 data = line.recv(RECEIVE_BYTES)
             except OSError as problem:
-                self._failed(line, problem)
+                self.failed(line, problem)
             else:
-                self._take(line, data)
+                self.take(line, data)
 
-    def _take(self, line: Line, data: bytes) -> None:
+    def take(self, line: Line, data: bytes) -> None:
+        """Read what came of an answer."""
         over = line.take(data, self._heads)
         if over is not None:
             self._finish(line, line.error or over)
 
-    def _failed(self, line: Line, problem: OSError) -> None:
+    def failed(self, line: Line, problem: OSError) -> None:
+        """Do what an error asks for that came instead of an answer."""
         if not isinstance(problem, BlockingIOError):
             self._finish(line, line.error or connection.describe(problem))
 
@@ -172,21 +151,18 @@ class Lines:
 
     def _made(self, line: Line) -> None:
         self.pool.open[line.fd] = line
-        self._use(line)
+        self._loops.use(self, line)
 
-    def _use(self, line: Line) -> None:
-        """Give a free connection to who waits longest, or keep it."""
-        if self.waiting:
-            shot, _ = self.waiting.popitem(last=False)
-            if not self._send(line, shot):
-                self.waiting[shot] = None
-                self.waiting.move_to_end(shot, last=False)
-        else:
-            self.pool.keep(line)
+    def keep(self, line: Line) -> None:
+        """Keep a free connection."""
+        self.pool.keep(line)
 
-    def _send(self, line: Line, shot: Shot) -> bool:
-        """Put a request on a free connection; return False if that took not one byte, and is gone."""
-        if line.hand_over(shot, self._clock):
+    def send_rest(self, line: Line, shot: Shot, taken: int) -> bool:
+        """Go on with a request of which not all bytes were taken; return False if not one was, and the
+        connection is gone."""
+        line.hand_over_rest(shot.request, taken, self._clock)
+        if line.left is None:
+            line.expects = True
             self.busy[line] = None
             return True
         if line.error and not line.took and not line.fresh:
@@ -216,15 +192,6 @@ class Lines:
         self._early[line] = None
         self.poll.modify(line.fd, select.EPOLLIN)
 
-    def _answered(self, line: Line, now_s: float, known: tuple[int, bytes]) -> None:
-        """End a request that was answered whole, in one piece, on a connection that stays."""
-        shot, sent_s = line.shot, line.sent_s
-        assert shot
-        del self.busy[line]
-        line.shot, line.expects, line.fresh = None, False, False
-        self._use(line)
-        shot.done((shot.tag, _tuple(Exchange, ("done", sent_s, now_s, *known, "", True))))
-
     def _finish(self, line: Line, error: str) -> None:
         shot = line.shot
         assert shot
@@ -235,7 +202,7 @@ class Lines:
         line.clear()
         line.fresh = False
         if stays:
-            self._use(line)
+            self._loops.use(self, line)
         else:
             self.pool.drop(line)
         shot.done((shot.tag, exchange))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 
 import gevent
 from locust.env import Environment
@@ -35,22 +36,26 @@ class LocustStats:
         self._total_ms = 0.0
         self._listened = self._is_listened_to()
 
-    def note(self, exchange: Exchange, batch: list[Planned], answers: list[Answer]) -> None:
-        """Take note of a POST that is over."""
-        took_ms = (exchange.done_s - batch[0].due_s) * 1000
-        why = ""
-        for answer in answers:
-            if answer.outcome is not Outcome.ACKED:
-                why = f"{answer.outcome.value}: {exchange.status or exchange.error}"
-                break
+    def note(
+        self,
+        exchanges: Sequence[Exchange],
+        batches: Sequence[list[Planned]],
+        answers: Sequence[list[Answer]],
+    ) -> None:
+        """Take note of POSTs that are over: how far each got, its alerts, and what these were answered."""
         if self._listened:
-            self._fire(exchange, batch, took_ms, why)
+            for exchange, batch, said in zip(exchanges, batches, answers, strict=True):
+                took_ms = (exchange.done_s - batch[0].due_s) * 1000
+                self._fire(exchange, batch, took_ms, _why(exchange, said))
             return
-        self._times_ms.append(int(took_ms))
-        self._total_ms += took_ms
-        self._bytes += len(exchange.body)
-        if why:
-            self._failed[why] += 1
+        # By position, as there may be many thousands in a second: done_s, due_s, body.
+        took = [(each[2] - batch[0][3]) * 1000 for each, batch in zip(exchanges, batches, strict=True)]
+        self._times_ms.extend(map(int, took))
+        self._total_ms += sum(took)
+        self._bytes += sum([len(each[4]) for each in exchanges])
+        # Answers that say the same are one object, mostly.
+        if not all(map(_all_acked, {id(said): said for said in answers}.values())):
+            self._failed.update(why for each in zip(exchanges, answers, strict=True) if (why := _why(*each)))
 
     def run(self) -> None:
         """Flush again and again, for as long as the process lives."""
@@ -107,3 +112,15 @@ class LocustStats:
             start_time=batch[0].due_s,
             url="",
         )
+
+
+def _all_acked(answers: list[Answer]) -> bool:
+    return all(answer.outcome is Outcome.ACKED for answer in answers)
+
+
+def _why(exchange: Exchange, answers: list[Answer]) -> str:
+    """Return why a POST counts as failed, or nothing."""
+    for answer in answers:
+        if answer.outcome is not Outcome.ACKED:
+            return f"{answer.outcome.value}: {exchange.status or exchange.error}"
+    return ""

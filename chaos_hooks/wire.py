@@ -16,8 +16,8 @@ import gevent.event
 
 from chaos_hooks.connection import Endpoint, Limits
 from chaos_hooks.exchange import Done
-from chaos_hooks.line import Shot
 from chaos_hooks.lines import Lines
+from chaos_hooks.loops import Shot
 from chaos_hooks.timer_fd import TimerFd
 
 SHARE_S = 0.004  # So long at most other greenlets wait for the loop.
@@ -56,8 +56,7 @@ class Wire:
 
     def submit_all(self, requests: Sequence[bytes], done: Done, tags: Sequence[Any]) -> None:
         """Do it with several, each with its tag."""
-        now_s = self._clock()
-        self.lines.launch_all([Shot(*each, done, now_s) for each in zip(requests, tags, strict=True)])
+        self.lines.launch_all(requests, tags, done)
         self._woken()
 
     def pace(self, take: Take) -> None:

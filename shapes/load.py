@@ -8,11 +8,16 @@ from array import array
 from collections import defaultdict
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import repeat
+
+import numpy as np
 
 from shapes.alerts import Planned
 from shapes.phase import AlertRecipe, Phase, exact
 from shapes.scenario import Scenario
 
+_CHUNK = 4096  # Due times are worked out so many at a time.
+_EXACT = 2**53  # Integers up to here are exact as floats, so that their quotient is rounded once, too.
 _tuple = tuple.__new__  # Makes a named tuple at a third of the cost of its own name.
 
 
@@ -46,6 +51,9 @@ class _Planner:
     def __init__(self, scenario: Scenario) -> None:
         self._scenario = scenario
         self._chance = random.Random(scenario.seed)
+        recipes = [scenario.alert, *(phase.alert for phase in scenario.phases if phase.alert)]
+        # Else nothing is drawn that tells one plan from another.
+        self._repeats = any(recipe.repeat for recipe in recipes)
         self._count = 0
         self._volleys = 0
         # By what repeats have in common: for each alert so far, the first with the same labels.
@@ -91,14 +99,25 @@ class _Planner:
         over = begin.denominator * step.denominator
         first, each = begin.numerator * step.denominator, step.numerator * begin.denominator
         firsts, name, number = self._firsts[recipe.family], phase.name, self._count
-        for k in range(phase.alerts):
-            subject = self._subject(phase, recipe, firsts, number)
-            firsts.append(subject)
-            due_s = (first + (k - k % per_post) * each) / over
-            planned = _tuple(Planned, (number, subject, name, due_s, recipe, 0, None, False))
-            number += 1
-            self._count, self._last = number, planned
-            yield planned
+        if self._repeats:
+            for k in range(phase.alerts):
+                subject = self._subject(phase, recipe, firsts, number)
+                firsts.append(subject)
+                due_s = (first + (k - k % per_post) * each) / over
+                planned = _tuple(Planned, (number, subject, name, due_s, recipe, 0, None, False))
+                number += 1
+                self._count, self._last = number, planned
+                yield planned
+            return
+        numbers = range(number, number + phase.alerts)
+        dues = _quotients(first, each, over, phase.alerts, per_post)
+        rest = (repeat(recipe), repeat(0), repeat(None), repeat(False))
+        firsts.extend(numbers)
+        # As above, but without a line of Python for each.
+        yield from map(_tuple, repeat(Planned), zip(numbers, numbers, repeat(name), dues, *rest))
+        self._count = number + phase.alerts
+        last_s = (first + (phase.alerts - 1) // per_post * per_post * each) / over
+        self._last = Planned(self._count - 1, self._count - 1, name, last_s, recipe)
 
     def _next(self, recipe: AlertRecipe, phase: Phase, due_s: float, *, unusable: bool) -> Planned:
         firsts, number = self._firsts[recipe.family], self._number()
@@ -139,3 +158,15 @@ class _Planner:
     def _number(self) -> int:
         self._count += 1
         return self._count - 1
+
+
+def _quotients(first: int, each: int, over: int, count: int, per_post: int) -> Iterator[float]:
+    """Yield (first + (k - k % per_post) * each) / over for each k below ``count``, rounded once."""
+    exact_ = first >= 0 and each >= 0 and first + count * each <= _EXACT and over <= _EXACT
+    for begin in range(0, count, _CHUNK):
+        end = min(count, begin + _CHUNK)
+        if exact_:
+            k = np.arange(begin, end, dtype=np.int64)
+            yield from ((first + (k - k % per_post) * each) / over).tolist()
+        else:
+            yield from [(first + (k - k % per_post) * each) / over for k in range(begin, end)]

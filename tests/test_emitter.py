@@ -123,8 +123,9 @@ class Stage:
         """Return outcome and kind of each alert that ended."""
         return {a.number: (a.outcome.value, a.kind) for a in self.attempts() if a.done_s is not None}
 
-    def _told(self, _: Exchange, batch: list[Planned], answers: list[Answer]) -> None:
-        self.told.append(([p.number for p in batch], [a.outcome for a in answers]))
+    def _told(self, _: Any, batches: Sequence[list[Planned]], answers: Sequence[list[Answer]]) -> None:
+        for batch, said in zip(batches, answers, strict=True):
+            self.told.append(([p.number for p in batch], [a.outcome for a in said]))
 
 
 def plan(*due_s: float) -> list[Planned]:

@@ -29,9 +29,8 @@ def counted() -> list[Any]:
     environment = Environment(events=Events())
     environment.create_local_runner()
     stats = LocustStats(environment)
-    for _ in range(3):
-        stats.note(answered(), ALERTS, ACKED)
-    stats.note(answered(503), ALERTS, REFUSED)
+    stats.note([answered()] * 3, [ALERTS] * 3, [ACKED] * 3)
+    stats.note([answered(503)], [ALERTS], [REFUSED])
     before = environment.stats.total.num_requests
     stats.flush()
     stats.flush()
@@ -57,8 +56,8 @@ def heard() -> list[Any]:
     said: list[dict[str, Any]] = []
     environment.events.request.add_listener(lambda **each: said.append(each))
     stats = LocustStats(environment)
-    stats.note(answered(), ALERTS, ACKED)
-    stats.note(answered(503), ALERTS, REFUSED)
+    stats.note([answered()], [ALERTS], [ACKED])
+    stats.note([answered(503)], [ALERTS], [REFUSED])
     stats.flush()
     told = [[each["response_time"], str(each["exception"] or "")] for each in said]
     return [told, environment.stats.total.num_requests]

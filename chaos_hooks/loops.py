@@ -1,0 +1,15 @@
+"""The loops of a wire: compiled where they were built (``_loops.c``), else in Python; the same in both."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chaos_hooks.python_loops import EVENTS_A_TURN, RECEIVE_BYTES, Carrier, Loops, Shot
+from shapes import compiled
+
+__all__ = ["COMPILED", "EVENTS_A_TURN", "RECEIVE_BYTES", "Carrier", "Loops", "Shot"]
+
+_built = compiled.load("chaos_hooks._loops", 1)
+COMPILED = _built is not None
+if not TYPE_CHECKING and COMPILED:
+    Carrier, Loops, Shot = _built.Carrier, _built.Loops, _built.Shot
