@@ -657,11 +657,78 @@ static PyTypeObject LoopsType = {
     .tp_members = loops_members,
 };
 
+/* ---- settled: what is known of the answers that came ---- */
+
+/* Append to each list what an exchange of one alert says; 1 if it is known, 0 if not, -1 on an error. */
+static int
+settle(PyObject *const lists[5], PyObject *batch, PyObject *exchange, PyObject *known)
+{
+    if (!PyList_Check(batch) || !PyTuple_Check(exchange) || PyTuple_GET_SIZE(exchange) != 7) {
+        PyErr_SetString(PyExc_TypeError, "settled(batches, exchanges, known)");
+        return -1;
+    }
+    if (PyList_GET_SIZE(batch) != 1 || PyTuple_GET_ITEM(exchange, 6) != Py_True)
+        return 0;
+    int is_done = PyUnicode_Check(PyTuple_GET_ITEM(exchange, 0))
+                      ? PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(exchange, 0), "done") == 0
+                      : 0;
+    PyObject *alert = PyList_GET_ITEM(batch, 0);
+    if (!is_done || !PyTuple_Check(alert) || !PyTuple_GET_SIZE(alert))
+        return 0;
+    PyObject *key = PyTuple_Pack(2, PyTuple_GET_ITEM(exchange, 3), PyTuple_GET_ITEM(exchange, 4));
+    PyObject *said = key ? PyDict_GetItemWithError(known, key) : NULL;
+    Py_XDECREF(key);
+    if (!said)
+        return PyErr_Occurred() ? -1 : 0;
+    if (!PyTuple_Check(said) || PyTuple_GET_SIZE(said) != 2) {
+        PyErr_SetString(PyExc_TypeError, "of an answer what it says and its code are known");
+        return -1;
+    }
+    PyObject *each[5] = {PyTuple_GET_ITEM(alert, 0), PyTuple_GET_ITEM(said, 1), PyTuple_GET_ITEM(exchange, 1),
+                         PyTuple_GET_ITEM(exchange, 2), PyTuple_GET_ITEM(said, 0)};
+    for (int i = 0; i < 5; i++)
+        if (PyList_Append(lists[i], each[i]) < 0)
+            return -1;
+    return 1;
+}
+
+static PyObject *
+settled(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
+{
+    if (nargs != 3 || !PyList_Check(args[0]) || !PyList_Check(args[1]) || !PyDict_Check(args[2]) ||
+        PyList_GET_SIZE(args[0]) != PyList_GET_SIZE(args[1])) {
+        PyErr_SetString(PyExc_TypeError, "settled(batches, exchanges, known), two lists of one length and a dict");
+        return NULL;
+    }
+    PyObject *lists[5] = {NULL}, *result = NULL;
+    for (int i = 0; i < 5; i++)
+        if (!(lists[i] = PyList_New(0)))
+            goto done;
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(args[0]); i++) {
+        int is_known = settle(lists, PyList_GET_ITEM(args[0], i), PyList_GET_ITEM(args[1], i), args[2]);
+        if (is_known <= 0) {
+            result = is_known < 0 ? NULL : Py_NewRef(Py_None);
+            goto done;
+        }
+    }
+    result = PyTuple_Pack(5, lists[0], lists[1], lists[2], lists[3], lists[4]);
+done:
+    for (int i = 0; i < 5; i++)
+        Py_XDECREF(lists[i]);
+    return result;
+}
+
+static PyMethodDef functions[] = {
+    {"settled", (PyCFunction)(void (*)(void))settled, METH_FASTCALL, "As python_loops.settled."},
+    {NULL},
+};
+
 static struct PyModuleDef module = {
     PyModuleDef_HEAD_INIT,
     .m_name = "chaos_hooks._loops",
     .m_doc = "The loops of python_loops, compiled.",
     .m_size = -1,
+    .m_methods = functions,
 };
 
 PyMODINIT_FUNC

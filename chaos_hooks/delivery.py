@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from itertools import chain, repeat
 from typing import NamedTuple
 
-from chaos_hooks import answers
+from chaos_hooks import answers, loops
 from chaos_hooks.answers import Answer
 from chaos_hooks.clock import RunClock
 from chaos_hooks.exchange import Exchange
@@ -131,36 +131,24 @@ class Delivery:
             self._ledger.end_all([Ended(alert.number, gave_up, None, now_s, None) for alert in batch])
             raise
 
-    def _record(self, batches: Sequence[list[Planned]], exchanges: Sequence[Exchange]) -> None:
-        knows = self._known.get
-        known = [
-            knows((status, body)) if len(batch) == 1 and framed and reached == "done" else None
-            for batch, (reached, _, _, status, body, _, framed) in zip(batches, exchanges, strict=True)
-        ]
-        if None in known:
-            self._record_each(batches, exchanges, known)
+    def _record(self, batches: list[list[Planned]], exchanges: list[Exchange]) -> None:
+        settled = loops.settled(batches, exchanges, self._known)
+        if settled is None:
+            self._record_each(batches, exchanges)
             return
-        said, codes = zip(*known, strict=True)
-        numbers = [batch[0][0] for batch in batches]
-        self._ledger.end_rows(
-            numbers, codes, [each[1] for each in exchanges], [each[2] for each in exchanges]
-        )
+        numbers, codes, sent_s, done_s, said = settled
+        self._ledger.end_rows(numbers, codes, sent_s, done_s)
         self._told(exchanges, batches, said)
 
-    def _record_each(
-        self,
-        batches: Sequence[list[Planned]],
-        exchanges: Sequence[Exchange],
-        known: Sequence[Known | None],
-    ) -> None:
+    def _record_each(self, batches: list[list[Planned]], exchanges: list[Exchange]) -> None:
         """Do it where not every answer is one that came before."""
         numbers: list[int] = []
         codes: list[int] = []
         sent_s: list[float | None] = []
         done_s: list[float] = []
         told = []
-        for batch, exchange, before in zip(batches, exchanges, known, strict=True):
-            one = before or (self._learnt(exchange) if len(batch) == 1 else None)
+        for batch, exchange in zip(batches, exchanges, strict=True):
+            one = self._learnt(exchange) if len(batch) == 1 else None
             if one:
                 said, code = one.answers, [one.code]
             else:
@@ -178,6 +166,9 @@ class Delivery:
     def _learnt(self, exchange: Exchange) -> Known | None:
         """Return what an answer says of the one alert of its POST, if that is all it speaks of."""
         reached, _, _, status, body, _, framed = exchange
+        known = self._known.get((status, body)) if framed and reached == "done" else None
+        if known:
+            return known
         if reached != "done" or not framed or len(body) > _MOST_KNOWN_BYTES or b'"results"' in body:
             return None
         said = answers.read(exchange, [""], self._rules)

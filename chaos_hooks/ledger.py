@@ -219,12 +219,15 @@ class Ledger:
         last = max(numbers)
         if last >= len(self._state):
             self._state.extend(bytes(max(1024, last + 1 - len(self._state))))
-        state = self._state
-        for n in numbers:
-            if number > 1:
-                self._before[n] = _OUTCOMES[state[n] - _FIRST]
-                self._tries[n] = number
-            state[n] = _IN_FLIGHT
+        state, first = self._state, min(numbers)
+        if number == 1 and last - first + 1 == len(numbers):
+            state[first : last + 1] = bytes((_IN_FLIGHT,)) * len(numbers)
+        else:
+            for n in numbers:
+                if number > 1:
+                    self._before[n] = _OUTCOMES[state[n] - _FIRST]
+                    self._tries[n] = number
+                state[n] = _IN_FLIGHT
         self.in_flight += len(numbers)
         if number == 1:
             self.begun += len(numbers)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chaos_hooks.python_loops import EVENTS_A_TURN, RECEIVE_BYTES, Carrier, Loops, Shot
+from chaos_hooks.python_loops import EVENTS_A_TURN, RECEIVE_BYTES, Carrier, Loops, Shot, settled
 from shapes import compiled
 
-__all__ = ["COMPILED", "EVENTS_A_TURN", "RECEIVE_BYTES", "Carrier", "Loops", "Shot"]
+__all__ = ["COMPILED", "EVENTS_A_TURN", "RECEIVE_BYTES", "Carrier", "Loops", "Shot", "settled"]
 
 _built = compiled.load("chaos_hooks._loops", 1)
 COMPILED = _built is not None
 if not TYPE_CHECKING and COMPILED:
-    Carrier, Loops, Shot = _built.Carrier, _built.Loops, _built.Shot
+    Carrier, Loops, Shot, settled = _built.Carrier, _built.Loops, _built.Shot, _built.settled

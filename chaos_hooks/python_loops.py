@@ -141,3 +141,19 @@ class Loops:
         if not self.hand_over(owner, line, shot):
             self._waiting[shot] = None
             self._waiting.move_to_end(shot, last=False)
+
+
+def settled(
+    batches: list[list[Any]], exchanges: list[Exchange], known: Mapping[tuple[int | None, bytes], Any]
+) -> tuple[list[int], list[int], list[float | None], list[float], list[Any]] | None:
+    """Return of POSTs of one alert each, that are over, number, code, sent_s, done_s and what was answered; or
+    None, unless all answers are ``known``: of status and body, what they say and its code."""
+    said = [
+        known.get((status, body)) if len(batch) == 1 and framed and reached == "done" else None
+        for batch, (reached, _, _, status, body, _, framed) in zip(batches, exchanges, strict=True)
+    ]
+    if None in said:
+        return None
+    numbers = [batch[0][0] for batch in batches]
+    sent_s, done_s = [each[1] for each in exchanges], [each[2] for each in exchanges]
+    return numbers, [each[1] for each in said], sent_s, done_s, [each[0] for each in said]  # type: ignore[index]
