@@ -94,7 +94,7 @@ def test_a_percent_sign_and_a_sentinel_of_its_own_do_no_harm() -> None:
 def test_a_time_is_written_to_the_microsecond(at_s: float) -> None:
     """Whichever was written before; the same time always gives the same text."""
     clock = RunClock()
-    zero = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=clock._zero_wall_us)
+    zero = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=clock.rfc3339.zero_us)
     expected = zero + timedelta(microseconds=round(at_s * 1e6))
     for at in (at_s, 0.0, at_s):
         text = clock.rfc3339(at)
