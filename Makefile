@@ -21,7 +21,7 @@ export PYTHONDONTWRITEBYTECODE :=
 .DELETE_ON_ERROR:
 
 # Built by the install where there is a C compiler; without one all is done in Python, more slowly.
-COMPILED := chaos_hooks/_loops reports/_frames
+COMPILED := chaos_hooks/_loops reports/_frames shapes/_splice
 
 $(VENV)/.run-ready: pyproject.toml constraints.txt $(COMPILED:%=%.c)
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "alertstorm needs Python 3.11 or newer, this is %s; say: make run PYTHON=python3.12" % sys.version.split()[0])'

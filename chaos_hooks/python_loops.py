@@ -48,8 +48,8 @@ class Carrier:
 
 
 class Loops:
-    """The loops over the connections of ``pool``; ``waiting`` and ``busy`` are those of `Lines`. ``known`` are
-    the header blocks of `Heads`, each with status and length of the body; ``looked_s`` is when all
+    """Loops over the connections of ``pool``; ``waiting`` and ``busy`` are `Lines`' own, ``known`` the header
+    blocks of `Heads`, each with status and length of the body; ``looked_s`` is when all
     connections were looked at."""
 
     def __init__(
@@ -146,7 +146,7 @@ class Loops:
 def settled(
     batches: list[list[Any]], exchanges: list[Exchange], known: Mapping[tuple[int | None, bytes], Any]
 ) -> tuple[list[int], list[int], list[float | None], list[float], list[Any]] | None:
-    """Return of POSTs of one alert each, that are over, number, code, sent_s, done_s and what was answered; or
+    """Return of POSTs of one alert each that are over: number, code, sent_s, done_s, what it was answered; or
     None, unless all answers are ``known``: of status and body, what they say and its code."""
     said = [
         known.get((status, body)) if len(batch) == 1 and framed and reached == "done" else None

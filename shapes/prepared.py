@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from shapes import alerts
+from shapes import alerts, compiled
 from shapes.alerts import FNV_MASK, FNV_PRIME, Naming, Planned
 from shapes.phase import AlertRecipe
 from shapes.wall import Wall
@@ -21,22 +21,12 @@ if TYPE_CHECKING:
     from shapes import _splice
 
 _API = 1  # The one of _splice.c that is spoken here.
+_built = compiled.load("shapes._splice", _API)
+_SPLICE: type[_splice.Template] | None = _built.Template if _built else None
 _STARTS = "2000-01-01T01:02:03.456789Z"  # Stands for a time in a template.
 _DIGITS = [b"%d" % digit for digit in range(10)]
 _LEAST_WIDTH, _MOST_WIDTH = 7, 18  # Digits of a number, and of one that _splice.c takes.
 _Parts = tuple[bytes, bytes, bytes, bytes]
-
-
-def _compiled() -> type[_splice.Template] | None:
-    """Return what was compiled of `_splice.c`; None if nothing was, or of another version of it."""
-    try:
-        from shapes import _splice
-    except ImportError:
-        return None
-    return _splice.Template if getattr(_splice, "API", None) == _API else None
-
-
-_SPLICE = _compiled()
 
 
 class Prepared:

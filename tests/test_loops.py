@@ -321,12 +321,19 @@ def test_without_the_compiled_all_is_done_in_python() -> None:
 
 
 def test_a_module_of_another_version_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor one that is not there, or is broken."""
+    """Nor one that is older than its source, not there, or broken."""
     (tmp_path / "twin_of_yesterday.py").write_text("API = 1\n")
+    (tmp_path / "twin_that_is_older.py").write_text("API = 1\n")
+    source = tmp_path / "twin_that_is_older.c"
+    source.touch()
     (tmp_path / "twin_that_is_broken.py").write_text("import no_such_module\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delenv(compiled.SWITCH, raising=False)
     assert compiled.load("twin_of_yesterday", 2) is None
+    os.utime(source, (4e9, 4e9))
+    assert compiled.load("twin_that_is_older", 1) is None
+    os.utime(source, (1e9, 1e9))
+    assert compiled.load("twin_that_is_older", 1) is not None
     assert compiled.load("twin_that_is_broken", 1) is None
     assert compiled.load("no_such_twin", 1) is None
     assert compiled.load("twin_of_yesterday", 1) is not None

@@ -262,17 +262,5 @@ def test_nothing_leaks() -> None:
     assert [sys.getrefcount(each) for each in held] == counts
 
 
-def test_another_version_is_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was compiled of other sources is not used."""
-    monkeypatch.setattr(prepared, "_API", -1)
-    assert prepared._compiled() is None
-
-
-def test_without_it_python_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "shapes._splice", None)
-    monkeypatch.delattr("shapes._splice", raising=False)
-    assert prepared._compiled() is None
-
-
 def test_both_sources_speak_of_the_same_version() -> None:
     assert f"#define API {prepared._API} " in Path(prepared.__file__).with_name("_splice.c").read_text()
