@@ -17,6 +17,7 @@ from typing import Any
 from benchmarks import contenders, sinks
 from benchmarks.contenders import Score
 from benchmarks.ledger_bench import million
+from chaos_hooks import loops
 
 ROUNDS, SECONDS = 5, 2
 LATENESS = ((20 / 60, 3), (200, 1000), (2000, 8000), (5000, 20_000), (20_000, 80_000))
@@ -32,8 +33,14 @@ def main() -> None:
     parser.add_argument("--raw", type=Path, metavar="FILE", help="write every round's figures there, as JSON")
     asked = parser.parse_args()
     cores = len(os.sched_getaffinity(0))
-    print(f"{platform.machine()}, {cores} cores, Python {platform.python_version()}")
-    raw: dict[str, Any] = {"machine": platform.machine(), "cores": cores, "python": platform.python_version()}
+    sends = "compiled" if loops.COMPILED else "in Python alone"
+    print(f"{platform.machine()}, {cores} cores, Python {platform.python_version()}, this tool {sends}")
+    raw: dict[str, Any] = {
+        "machine": platform.machine(),
+        "cores": cores,
+        "python": platform.python_version(),
+        "compiled": loops.COMPILED,
+    }
     with sinks.scratch() as folder:
         program = sinks.compiled(folder)
         if program is None:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.sinks import LOAD_CPU, SINK_CPU
-from shapes import alerts
+from chaos_hooks import loops
+from shapes import alerts, compiled
 from shapes.alerts import Naming, Planned
 
 CONNECTIONS = 50
@@ -76,10 +77,15 @@ def workers(several: int) -> Callable[[str, Path, float], Score]:
     return run
 
 
-def _ours(url: str, folder: Path, count: int, per_post: int) -> Score:
+def ours_in_python(url: str, folder: Path, seconds: float) -> Score:
+    """The same without what is compiled, as where there is no C compiler."""
+    return _ours(url, folder, round(50_000 * seconds), 1, {**os.environ, compiled.SWITCH: "0"})
+
+
+def _ours(url: str, folder: Path, count: int, per_post: int, env: dict[str, str] | None = None) -> Score:
     (folder / "ledger.bin").unlink(missing_ok=True)
     arguments = [url, "0", str(count), str(per_post), str(CONNECTIONS), str(folder)]
-    said, _ = timed([sys.executable, "-m", "benchmarks.generator", *arguments])
+    said, _ = timed([sys.executable, "-m", "benchmarks.generator", *arguments], env)
     got = json.loads(said.splitlines()[-1])
     # The sink's one word acknowledges a POST's first alert; the others it refuses, as the ledger has it.
     if sum(got["outcomes"].get(each, 0) for each in ("acked", "rejected")) != count:
@@ -166,6 +172,7 @@ def there() -> dict[str, Callable[[str, Path, float], Score]]:
     """Return those that can be run here; the others are named by `absent`."""
     found: dict[str, Callable[[str, Path, float], Score]] = {
         "alertstorm": ours,
+        **({"in Python": ours_in_python} if loops.COMPILED else {}),
         "FastHttpUser": locust("Fast"),
         "HttpUser": locust("Plain"),
     }

@@ -75,6 +75,10 @@ class Delivery:
         self._over: list[tuple[tuple[list[Planned], bytes, float], Exchange]] = []
         self._known: dict[tuple[int | None, bytes], Known] = {}
 
+    def warm_up(self, post: list[Planned]) -> None:
+        """Do for a POST what is done once for all like it, so that the first is not late; send nothing."""
+        self._prepared.requests([post])
+
     def send(self, posts: Sequence[list[Planned]]) -> None:
         """Send some POSTs for the first time; return when they are begun.
 

@@ -17,7 +17,7 @@ def edition() -> str:
     """Return version and code of this program and Locust's version; equal texts mean equal programs."""
     digest = hashlib.sha256()
     for folder in _SHARED:
-        for path in sorted((_HOME / folder).rglob("*.py")):
+        for path in sorted(path for path in (_HOME / folder).rglob("*") if path.suffix in (".py", ".c")):
             digest.update(path.read_bytes())
     own, locust = description.own_version(), importlib.metadata.version("locust")
     return f"alertstorm {own} (code {digest.hexdigest()[:10]}, locust {locust})"

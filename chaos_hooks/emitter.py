@@ -63,6 +63,8 @@ class Emitter:
             # for as long: some 50 ms.
             gc.freeze()
             self._frozen = True
+        if self._next:
+            self._delivery.warm_up(self._next)
         self._delivery.sender.pace(self._take)
 
     def stop(self) -> None:

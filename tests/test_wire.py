@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ import gevent
 import pytest
 from faulty_server import FaultyServer, wait_until
 
-from chaos_hooks import connection
+from chaos_hooks import connection, wire
 from chaos_hooks.clock import RunClock
 from chaos_hooks.exchange import Exchange
 from chaos_hooks.http_response import HttpResponse
@@ -118,6 +119,20 @@ def test_a_closed_wire_ends_when_all_is_over() -> None:
         assert loop.ready()
         assert [e.reached for e in over] == ["done"]
         server.until(lambda seen: seen.closed == 1)
+
+
+def test_the_timer_is_set_early_by_what_99_of_100_sleeps_last_too_long() -> None:
+    """Found out while it runs, never more than half a millisecond; what else ends a sleep says nothing."""
+    sleeps_s, early_s = random.Random(1), wire.EARLY_S
+    missed = 0
+    for number in range(30_000):
+        too_long_s = sleeps_s.uniform(0.0, 0.0003)
+        missed += number >= 10_000 and too_long_s > early_s
+        early_s = wire.earlier(early_s, too_long_s)
+        assert wire.earlier(early_s, -0.001) == early_s
+    assert 150 <= missed <= 250
+    assert wire.earlier(wire.MOST_EARLY_S, 1.0) == wire.MOST_EARLY_S
+    assert wire.earlier(wire.EARLY_S, 0.0) == wire.EARLY_S
 
 
 WHOLE = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}"
