@@ -11,6 +11,7 @@ from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from chaos_hooks import loops
 from chaos_hooks.errors import SetupError
 from chaos_hooks.options import Options
 from reports.history import Asked, PhaseSpan, Run
@@ -60,6 +61,7 @@ def describe(
         begins_s += phase.for_s
     left_out = skipped(scenario)
     versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    versions["compiled parts"] = str(loops.API) if loops.COMPILED else "none"
     return Run(
         run_id=name,
         token=naming.token,

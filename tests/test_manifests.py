@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -345,3 +346,17 @@ def test_the_image_holds_what_backends_and_the_example_need() -> None:
     copied = re.findall(r"^COPY (\S+) \S+$", (MANIFESTS / "locust/Dockerfile").read_text(), re.MULTILINE)
 
     assert {"manifests", "sandbox", "chaos_hooks", "scenarios"} <= set(copied)
+
+
+def test_the_image_and_make_compile_what_the_install_compiles() -> None:
+    project = tomllib.loads((HOME / "pyproject.toml").read_text())
+    modules = project["tool"]["setuptools"]["ext-modules"]
+    assert all(
+        each["optional"] and each["name"].replace(".", "/") + ".c" == each["sources"][0] for each in modules
+    )
+    sources = {each["sources"][0] for each in modules}
+    assert sources == {str(path.relative_to(HOME)) for path in HOME.glob("[rcs]*/_*.c")}
+    copied = re.findall(r"^COPY (\S+\.c) ", (MANIFESTS / "locust/Dockerfile").read_text(), re.MULTILINE)
+    assert set(copied) == sources
+    (listed,) = re.findall(r"^COMPILED := (.+)$", (HOME / "Makefile").read_text(), re.MULTILINE)
+    assert {f"{name}.c" for name in listed.split()} == sources
