@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reports import ledger_frames as frames
@@ -41,6 +41,7 @@ def both(*columns: Any) -> tuple[bytes, bytes]:
 
 
 @needs_it
+@settings(deadline=None)
 @given(ROWS)
 def test_the_same_bytes(rows: list[Any]) -> None:
     """Of any rows, of times that lie too far apart for their difference, too."""

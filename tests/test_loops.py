@@ -15,7 +15,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chaos_hooks import loops, python_loops
@@ -238,6 +238,17 @@ def test_an_error_instead_of_an_answer_is_left_to_the_owner(stages: Any) -> None
     os.close(writes)
 
 
+def test_nothing_to_read_after_all_is_told_as_what_it_is(stages: Any) -> None:
+    """The owner goes on after a BlockingIOError: the kernel may tell of data that it then drops."""
+    stage = stages(2)
+    stage.launch("a", "b")
+    first, second = stage.busy
+    stage.pool.open[second.fd] = first
+    stage.answer(CREATED + b"{}", list(stage.pool.open).index(second.fd))
+    assert stage.calls == [("failed", "BlockingIOError")]
+    second.sock.close()
+
+
 def test_a_request_that_is_not_taken_whole_is_left_to_the_owner(stages: Any) -> None:
     stage = stages()
     size = 64 * 1024 * 1024
@@ -246,6 +257,7 @@ def test_a_request_that_is_not_taken_whole_is_left_to_the_owner(stages: Any) -> 
     assert (tag, 0 < taken < size, dict(stage.busy)) == ("large", True, {})
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["launch", "answer", "busy", "part"]), max_size=40))
 def test_both_do_the_same(steps: list[str]) -> None:
     """Whatever is done to them: the same is over, waits, is idle, and is left to the owner, in one order."""
@@ -304,6 +316,7 @@ def test_the_compiled_refuse_what_they_cannot_use_and_keep_nothing() -> None:
     assert [sys.getrefcount(each) for each in (request, tag, done)] == before
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(
