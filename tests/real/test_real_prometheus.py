@@ -17,8 +17,9 @@ pytestmark = real_tools.needs("prometheus")
 
 def test_the_plans_queries_agree_with_the_samples(tmp_path: Path) -> None:
     """Maxima of gauges and growths of counters: `increase` extrapolates and Prometheus looks once a second,
-    so growths agree within a fifth and two, and Prometheus never sees a higher maximum than five looks a
-    second did. What has grown for the one has grown for the other."""
+    so growths agree within a fifth and two, and Prometheus sees no higher maximum than five looks a second
+    did; but a call of a millisecond is in the gauge of connections for whoever looks just then.
+    What has grown for the one has grown for the other."""
     runs = tmp_path / "runs"
     program = real_tools.find("prometheus")
     ended = headless(runs, "--chaos-start-args", f"--prometheus {program}")
@@ -38,7 +39,7 @@ def test_the_plans_queries_agree_with_the_samples(tmp_path: Path) -> None:
             continue  # No series of it yet, for the one or the other: nothing was counted.
         compared += 1
         if query.how == queries.MOST:
-            assert real <= ours, row
+            assert real <= ours + 2.0, row
         else:
             assert real == pytest.approx(ours, rel=0.2, abs=2.0), (row, ours)
     received = next(row["value"] for row in told["figures"] if row["name"] == "alerts received")
