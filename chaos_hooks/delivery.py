@@ -157,8 +157,9 @@ class Delivery:
                 said, code = one.answers, [one.code]
             else:
                 said = self._read(batch, exchange)
-                different = {id(answer): self._ledger.code(answer, exchange.status) for answer in said}
-                code = [different[id(answer)] for answer in said]
+                different = {id(answer): answer for answer in said}
+                codes_of = {of: self._ledger.code(each, exchange.status) for of, each in different.items()}
+                code = [codes_of[id(answer)] for answer in said]
             told.append(said)
             numbers.extend([alert[0] for alert in batch])
             codes.extend(code)

@@ -11,11 +11,10 @@ from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from chaos_hooks import loops
 from chaos_hooks.errors import SetupError
 from chaos_hooks.options import Options
 from reports.history import Asked, PhaseSpan, Run
-from shapes import load, push
+from shapes import compiled, load, push
 from shapes.alerts import Naming
 from shapes.scenario import Scenario
 from shapes.target import Endpoints, Target
@@ -61,7 +60,7 @@ def describe(
         begins_s += phase.for_s
     left_out = skipped(scenario)
     versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
-    versions["compiled parts"] = str(loops.API) if loops.COMPILED else "none"
+    versions["compiled parts"] = compiled.taken()
     return Run(
         run_id=name,
         token=naming.token,

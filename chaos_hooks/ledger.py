@@ -203,12 +203,11 @@ class Ledger:
             self._file.close()
 
     def _check_begin(self, numbers: Sequence[int], number: int) -> None:
-        state, many, first = self._state, len(numbers), min(numbers)
+        state, known, many, first = self._state, len(self._state), len(numbers), min(numbers)
         if many > 1 and len(set(numbers)) != many:
             raise RuntimeError(f"{self.path}: an alert of {list(numbers)} is begun twice")
         if number == 1 and not any(state[first : max(numbers) + 1]):
             return
-        known = len(state)
         for n in numbers:
             now = state[n] if n < known else _ABSENT
             before = 0 if now == _ABSENT else self._tries.get(n, 1)

@@ -8,6 +8,12 @@ from pathlib import Path
 from types import ModuleType
 
 SWITCH = "ALERTSTORM_COMPILED"  # 0: do without, as where there is no compiler.
+_taken: set[str] = set()
+
+
+def taken() -> str:
+    """Return the names of those that this process uses; "none" of none."""
+    return ", ".join(sorted(_taken)) or "none"
 
 
 def load(name: str, api: int) -> ModuleType | None:
@@ -19,7 +25,10 @@ def load(name: str, api: int) -> ModuleType | None:
         module = importlib.import_module(name)
     except ImportError:
         return None
-    return module if getattr(module, "API", None) == api and _is_fresh(module) else None
+    if getattr(module, "API", None) != api or not _is_fresh(module):
+        return None
+    _taken.add(name)
+    return module
 
 
 def _is_fresh(module: ModuleType) -> bool:

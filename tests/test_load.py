@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shapes import load, scenario
@@ -224,3 +224,17 @@ def test_a_scenario_of_pauses_alone_is_refused() -> None:
         DocumentError, match=r"paces\.quick\.phases: plan no alert; a run without load proves"
     ):
         scenario.parse(Node("s.yaml", "", {**text, "criteria": ["zero_loss"]}), "s", "quick")
+
+
+@settings(deadline=None)
+@given(
+    st.integers(0, 2**40) | st.integers(0, 2**60),
+    st.integers(0, 2**30),
+    st.integers(1, 2**52) | st.integers(1, 2**70),
+    st.sampled_from([1, 4095, 4096, 4097, 9000]),
+    st.sampled_from([1, 3, 100]),
+)
+def test_due_times_are_rounded_once(first: int, each: int, over: int, count: int, per_post: int) -> None:
+    """Worked out together they are what Python gives for each, also where integers are no exact floats."""
+    expected = [(first + (k - k % per_post) * each) / over for k in range(count)]
+    assert list(load._quotients(first, each, over, count, per_post)) == expected

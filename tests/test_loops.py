@@ -376,6 +376,7 @@ def test_a_module_of_another_version_is_not_used(tmp_path: Path, monkeypatch: py
     (tmp_path / "twin_that_is_broken.py").write_text("import no_such_module\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delenv(compiled.SWITCH, raising=False)
+    monkeypatch.setattr(compiled, "_taken", set())
     assert compiled.load("twin_of_yesterday", 2) is None
     os.utime(source, (4e9, 4e9))
     assert compiled.load("twin_that_is_older", 1) is None
@@ -383,7 +384,9 @@ def test_a_module_of_another_version_is_not_used(tmp_path: Path, monkeypatch: py
     assert compiled.load("twin_that_is_older", 1) is not None
     assert compiled.load("twin_that_is_broken", 1) is None
     assert compiled.load("no_such_twin", 1) is None
+    assert compiled.taken() == "twin_that_is_older"
     assert compiled.load("twin_of_yesterday", 1) is not None
+    assert compiled.taken() == "twin_of_yesterday, twin_that_is_older"
     monkeypatch.setenv(compiled.SWITCH, "0")
     assert compiled.load("twin_of_yesterday", 1) is None
 
